@@ -1,0 +1,1 @@
+"""The configuration interface: Init, Fetch, Info, Health, and what they say when they cannot."""

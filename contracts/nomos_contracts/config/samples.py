@@ -1,0 +1,135 @@
+"""Samples of the configuration interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Segments = tuple[str, ...]
+
+
+class _Sample(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ValueSample(_Sample):
+    """A path and exactly the value that Fetch answers for it."""
+
+    path: Segments
+    value: Any
+
+
+class BadConfig(_Sample):
+    """A configuration that Init refuses, and the key that its message names."""
+
+    config: dict[str, Any]
+    key: str = ""
+
+
+class OtherConfig(_Sample):
+    """A second good configuration, and a path whose value differs under it."""
+
+    config: dict[str, Any]
+    path: Segments
+    value: Any
+
+
+class RelativeConfig(_Sample):
+    """A configuration whose relative paths start at the folder of `source_file_path`."""
+
+    config: dict[str, Any]
+    source_file_path: str
+    path: Segments
+    value: Any
+
+
+class ConfigSamples(BaseModel):
+    """What the author tells about a configuration provider; see each field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    values: tuple[ValueSample, ...] = Field(
+        default=(),
+        description="Paths that exist and exactly the values that Fetch answers; the more kinds of values the better.",
+        json_schema_extra={
+            "declinable": False,
+            "lines": '[[samples.values]]\npath = ["database", "host"]\nvalue = "localhost"',
+        },
+    )
+    missing: tuple[Segments, ...] = Field(
+        default=(),
+        description="Paths that are well formed and do not exist (without it the kit makes one up).",
+        json_schema_extra={"declinable": False, "lines": '[samples]\nmissing = [["no", "such", "key"]]'},
+    )
+    required_keys: tuple[str, ...] = Field(
+        default=(),
+        description="Keys of the Init configuration without which Init must refuse.",
+        json_schema_extra={"declinable": True, "lines": '[samples]\nrequired_keys = ["directory"]'},
+    )
+    bad_configs: tuple[BadConfig, ...] = Field(
+        default=(),
+        description="Configurations that Init refuses with INVALID_ARGUMENT, each with the key at fault.",
+        json_schema_extra={
+            "declinable": True,
+            "lines": '[[samples.bad_configs]]\nconfig = { directory = 5 }\nkey = "directory"',
+        },
+    )
+    unavailable: tuple[BadConfig, ...] = Field(
+        default=(),
+        description="Well-formed configurations whose dependency is not there: Init refuses with FAILED_PRECONDITION.",
+        json_schema_extra={
+            "declinable": True,
+            "lines": '[[samples.unavailable]]\nconfig = { directory = "/no/such/folder" }\nkey = "directory"',
+        },
+    )
+    other_config: OtherConfig | None = Field(
+        default=None,
+        description="A second good configuration and a path whose value differs under it.",
+        json_schema_extra={
+            "declinable": True,
+            "lines": '[samples.other_config]\nconfig = { directory = "./other" }\npath = ["name"]\nvalue = "other"',
+        },
+    )
+    relative: RelativeConfig | None = Field(
+        default=None,
+        description="A configuration with a relative path that starts at the folder of source_file_path.",
+        json_schema_extra={
+            "declinable": True,
+            "lines": '[samples.relative]\nconfig = { directory = "settings" }\nsource_file_path = "./app.csl"\n'
+            'path = ["name"]\nvalue = "app"',
+        },
+    )
+    slow: tuple[Segments, ...] = Field(
+        default=(),
+        description="Paths whose Fetch takes longer than two seconds (a slow source, a FIFO).",
+        json_schema_extra={"declinable": True, "lines": '[samples]\nslow = [["slow", "report"]]'},
+    )
+    forbidden: tuple[Segments, ...] = Field(
+        default=(),
+        description="Paths that exist and that the provider may not read: PERMISSION_DENIED.",
+        json_schema_extra={"declinable": True, "lines": '[samples]\nforbidden = [["secret", "key"]]'},
+    )
+    malformed: tuple[Segments, ...] = Field(
+        default=(),
+        description="Paths that exist and whose source cannot be parsed.",
+        json_schema_extra={"declinable": True, "lines": '[samples]\nmalformed = [["broken"]]'},
+    )
+    secret_keys: tuple[str, ...] = Field(
+        default=(),
+        description="Keys of the Init configuration whose values are secret; they may appear nowhere.",
+        json_schema_extra={"declinable": True, "lines": '[samples]\nsecret_keys = ["token"]'},
+    )
+    degraded: BadConfig | None = Field(
+        default=None,
+        description="A configuration that Init accepts and under which Health reports STATUS_DEGRADED.",
+        json_schema_extra={
+            "declinable": True,
+            "lines": "[samples.degraded]\nconfig = { url = \"http://127.0.0.1:9\" }",
+        },
+    )
+    version: str = Field(
+        default="",
+        description="The version that was built and that Info must report.",
+        json_schema_extra={"declinable": False, "lines": '[samples]\nversion = "1.2.3"'},
+    )

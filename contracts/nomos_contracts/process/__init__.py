@@ -1,0 +1,1 @@
+"""The process of a provider binary: start, announcement, surface, signals, output, leaks."""

@@ -1,0 +1,354 @@
+"""What a check sees of the provider under test: one running process, and the answers that it gives.
+
+The kit's host implements these Protocols over gRPC; a check never meets a channel or a process handle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+Path_ = Sequence[str]
+"""A Fetch path: segments below the alias, outermost first."""
+
+
+class StartFailure(StrEnum):
+    """Each way in which a start can fail; every failed start is exactly one of them."""
+
+    NOT_FOUND = "not found"
+    NOT_EXECUTABLE = "not executable"
+    SPAWN = "could not be started"
+    EXITED = "exited before announcing"
+    SILENT = "never announced"
+    CLOSED = "closed stdout without announcing"
+    UNTERMINATED = "announced without ending the line"
+    MALFORMED = "first line is no announcement"
+    PORT_RANGE = "announced a port outside 1024-65535"
+    NOT_LISTENING = "announced but does not listen"
+    NOT_GRPC = "announced a port that does not speak gRPC"
+    MUTE = "accepts connections but does not answer"
+    DIED = "died after announcing"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What the provider said about where it listens.
+
+    Attributes:
+        line: the announcing line as bytes, without its newline.
+        form: ``PORT``, ``PROVIDER_PORT`` or ``UNIX``.
+        address: ``127.0.0.1:<port>`` or ``unix:<absolute path>``.
+        port: the port, None for a Unix socket.
+        after: seconds from the start of the process to the complete line.
+    """
+
+    line: bytes
+    form: str
+    address: str
+    port: int | None
+    after: float
+
+
+@dataclass(frozen=True)
+class StartError:
+    """Why a start failed.
+
+    Attributes:
+        failure: which of the ways.
+        message: one paragraph for the author: what was seen and the likely cause.
+        exit_code: exit code where the process exited, None otherwise.
+        signal: name of the signal that ended it, None otherwise.
+        stdout: what was on stdout, at most its first 4 KiB.
+        stderr: the last lines of stderr.
+        elapsed: seconds from the start to the failure.
+    """
+
+    failure: StartFailure
+    message: str
+    exit_code: int | None = None
+    signal: str | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended: an exit code or the name of a signal, and when (seconds on the monotonic clock)."""
+
+    code: int | None
+    signal: str | None
+    at: float
+
+    @property
+    def words(self) -> str:
+        """For a sentence: ``exited with code 3`` or ``was ended by SIGSEGV``."""
+        return f"was ended by {self.signal}" if self.signal else f"exited with code {self.code}"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a provider's process group holds: descriptors, threads, children, bytes of RSS, CPU seconds so far."""
+
+    descriptors: int
+    threads: int
+    children: int
+    rss: int
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One exchange; calls never raise for what a provider does.
+
+    Attributes:
+        method: ``Init``, ``Fetch``, ``Info``, ``Health``, ``Shutdown``, ``Describe``, ``Call`` or a full method name.
+        request: the request as plain JSON types; config values of Init appear here as they were sent.
+        code: name of the gRPC status code, ``OK`` for success.
+        message: the status message, empty for success.
+        value: the decoded answer. Fetch: the JSON value, ``{"value": x}`` unwrapped. Info: mapping with alias, version,
+            type. Health: mapping with status (name), message. Init, Shutdown: None.
+        struct: Fetch only: the map as it was sent, None where the field was not set.
+        response: serialized answer, None where the call failed.
+        elapsed: seconds from call to answer.
+        details: the decoded ErrorDetail of a v2 error as a mapping, empty where there is none.
+        decode_error: why the bytes of an OK answer could not be decoded, empty where they could.
+        seconds: the deadline that was sent.
+    """
+
+    method: str
+    request: Any
+    code: str
+    message: str = ""
+    value: Any = None
+    struct: Mapping[str, Any] | None = None
+    response: bytes | None = None
+    elapsed: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    decode_error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call succeeded and its answer could be decoded."""
+        return self.code == "OK" and not self.decode_error
+
+    @property
+    def gone(self) -> bool:
+        """Whether the answer says that nobody was there to answer."""
+        return self.code == "UNAVAILABLE"
+
+    @property
+    def summary(self) -> str:
+        """The answer in a few words, for ``got``."""
+        if self.decode_error:
+            return f"an answer that cannot be decoded: {self.decode_error}"
+        text = repr(self.value) if self.code == "OK" else repr(self.message)
+        return f"{self.code} {text if len(text) <= 300 else text[:300] + '…'} after {self.elapsed:.3f} s"
+
+
+class PendingAnswer(Protocol):
+    """A call in flight."""
+
+    def cancel(self) -> None:
+        """Cancel the call; its answer then carries CANCELLED."""
+        ...
+
+    def done(self) -> bool:
+        """Whether the answer is there."""
+        ...
+
+    def answer(self, timeout: float | None = None) -> Answer:
+        """Wait for the answer.
+
+        Raises:
+            TimeoutError: none within *timeout* seconds.
+        """
+        ...
+
+
+class RunningProvider(Protocol):
+    """One started provider. Timeouts are seconds; None takes the limit from the settings."""
+
+    @property
+    def alias(self) -> str:
+        """The alias that Init uses unless told otherwise."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Process id of the provider itself."""
+        ...
+
+    @property
+    def announcement(self) -> Announcement:
+        """What it announced."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """Its working folder, empty at the start, removed at the end."""
+        ...
+
+    @property
+    def good_config(self) -> Mapping[str, Any]:
+        """The Init configuration from the settings, for the profile claimed."""
+        ...
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """The latest exchanges with this process, oldest first."""
+        ...
+
+    def init(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        alias: str | None = None,
+        source_file_path: str | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Call Init; without arguments with the good config, alias and source file of the settings."""
+        ...
+
+    def fetch(self, path: Path_, *, timeout: float | None = None) -> Answer:
+        """Call Fetch."""
+        ...
+
+    def info(self, *, timeout: float | None = None) -> Answer:
+        """Call Info."""
+        ...
+
+    def health(self, *, timeout: float | None = None) -> Answer:
+        """Call Health."""
+        ...
+
+    def shutdown(self, *, timeout: float | None = None) -> Answer:
+        """Call the Shutdown RPC; the process is not waited for."""
+        ...
+
+    def start_fetch(self, path: Path_, *, timeout: float | None = None) -> PendingAnswer:
+        """Begin a Fetch and return at once."""
+        ...
+
+    def raw(
+        self,
+        method: str,
+        request: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        """Send *request* as it is to *method* (``/package.Service/Method``, or the bare name of a v1 method).
+
+        The answer's ``value`` is None unless the method is one of v1's; ``response`` holds the bytes.
+        """
+        ...
+
+    def call(self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None) -> Answer:
+        """Call a function over v2 `Call`."""
+        ...
+
+    def describe(self, *, timeout: float | None = None) -> Answer:
+        """Call v2 `Describe`; UNIMPLEMENTED from a provider that speaks v1 only."""
+        ...
+
+    def reconnect(self) -> None:
+        """Drop all connections; the next call opens new ones."""
+        ...
+
+    def stdout(self) -> bytes:
+        """Everything that was written to stdout so far (at most its first MiB)."""
+        ...
+
+    def stderr(self) -> bytes:
+        """Everything that was written to stderr so far (at most its last MiB)."""
+        ...
+
+    def stdout_bytes(self) -> int:
+        """How many bytes were written to stdout so far."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        ...
+
+    def signal(self, name: str) -> None:
+        """Send a signal (``"SIGTERM"``) to the provider's own process, not to its group."""
+        ...
+
+    def wait(self, timeout: float) -> Exit | None:
+        """Wait for the end of the process; None if it still runs after *timeout* seconds."""
+        ...
+
+    def usage(self) -> Usage:
+        """Measure the process and its descendants."""
+        ...
+
+    def listeners(self) -> Sequence[tuple[str, int]]:
+        """TCP addresses on which the process group listens, as (address, port)."""
+        ...
+
+    def descendants(self) -> Sequence[int]:
+        """Pids of the processes in its group besides itself, also after its end."""
+        ...
+
+    def stop(self) -> Exit | None:
+        """End the process in the orderly way (Shutdown RPC, SIGTERM, SIGKILL) and reap it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Start:
+    """The result of starting a provider: it runs, or why it does not.
+
+    Attributes:
+        provider: the running provider, None where the start failed.
+        error: why it failed, None where it runs.
+    """
+
+    provider: RunningProvider | None
+    error: StartError | None
+
+
+class Starter(Protocol):
+    """Starts further processes of the target; all of them are stopped after the check."""
+
+    def __call__(
+        self, *, init: bool = False, unix: bool = False, args: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> Start:
+        """Start one process.
+
+        Args:
+            init: also call Init with the good config.
+            unix: ask for a Unix socket.
+            args: further arguments for the provider.
+            env: further environment variables.
+
+        Raises:
+            Blocked: *init* was asked for and Init failed (by the clause about a good Init).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What is known of the target without starting it.
+
+    Attributes:
+        name: its name in ids.
+        command: program and arguments, empty where the target has none.
+        file: the file whose SHA-256 is the subject, None where there is none.
+        profile: the profile that it claims.
+        limits: limits by name in seconds or counts, from the settings (``announce``, ``grace``, ``call`` …).
+    """
+
+    name: str
+    command: tuple[str, ...]
+    file: Path | None
+    profile: str
+    limits: Mapping[str, float]

@@ -1,0 +1,1 @@
+"""The plugin; an empty module until it is written."""

@@ -1,0 +1,1 @@
+"""Mutants: shipped providers with one defect each."""
