@@ -249,7 +249,9 @@ class RunningProvider(Protocol):
         """
         ...
 
-    def call(self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None) -> Answer:
+    def call(
+        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+    ) -> Answer:
         """Call a function over v2 `Call`."""
         ...
 

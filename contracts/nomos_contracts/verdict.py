@@ -125,13 +125,12 @@ class Verdict:
     uncounted: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
 
 
-def verdict(
-    edition: Edition, interface: str, profile: Profile, tier: Tier, outcomes: Mapping[str, Outcome]
-) -> Verdict:
+def verdict(edition: Edition, interface: str, profile: Profile, tier: Tier, outcomes: Mapping[str, Outcome]) -> Verdict:
     """Judge *outcomes* (clause id to outcome) of a target of *interface*.
 
-    A due clause that has no outcome was not run. Broken: something due failed or passed unexpectedly. Not judged: nothing
-    broke but something due was blocked or not run, or nothing was judged at all. A clause that is not due counts for nothing.
+    A due clause that has no outcome was not run. Broken: something due failed or passed unexpectedly. Not judged:
+    nothing broke but something due was blocked or not run, or nothing was judged at all. A clause that is not due
+    counts for nothing.
     """
     due = edition.due(interface, profile, tier)
     seen = {clause.id: outcomes.get(clause.id, Outcome.NOT_RUN) for clause in due}

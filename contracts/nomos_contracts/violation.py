@@ -96,5 +96,3 @@ def shorten(value: Any, limit: int = 200) -> str:
         return text
     half = limit // 2
     return f"{text[:half]} … {text[-half:]} ({len(text)} characters)"
-
-

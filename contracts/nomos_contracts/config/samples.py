@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Segments = tuple[str, ...]
 
 
 class _Sample(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_json(cls, data: Any) -> Any:
+        """Take `json = "…"` for `value`: TOML has no null."""
+        if not isinstance(data, dict) or "json" not in data:
+            return data
+        if "value" in data:
+            raise ValueError("give either value or json")
+        rest = {key: item for key, item in data.items() if key != "json"}
+        try:
+            return {**rest, "value": json.loads(data["json"])}
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"json: {error}") from error
 
 
 class ValueSample(_Sample):
@@ -125,7 +140,7 @@ class ConfigSamples(BaseModel):
         description="A configuration that Init accepts and under which Health reports STATUS_DEGRADED.",
         json_schema_extra={
             "declinable": True,
-            "lines": "[samples.degraded]\nconfig = { url = \"http://127.0.0.1:9\" }",
+            "lines": '[samples.degraded]\nconfig = { url = "http://127.0.0.1:9" }',
         },
     )
     version: str = Field(

@@ -1,0 +1,105 @@
+"""Traffic: the calls of an ordinary caller, and some of an unruly one, that bring a provider into the states to look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.provider import Answer, Exit, PendingAnswer, RunningProvider
+from nomos_contracts.violation import Violation
+
+MADE_UP: Segments = ("nomos-no-such-key-7f3a91",)
+"""A path that no provider has."""
+
+TRUNCATED = b"\x0a\x05a"
+"""A field of five bytes of which one is there: no message of any type."""
+
+POLL = 0.01
+"""Seconds between two looks at something that is about to happen."""
+
+
+def known_path(samples: ConfigSamples) -> Segments:
+    """Return a path that exists, as far as the author named one; else one that does not."""
+    return samples.values[0].path if samples.values else missing_path(samples)
+
+
+def missing_path(samples: ConfigSamples) -> Segments:
+    """Return a path that does not exist."""
+    return samples.missing[0] if samples.missing else MADE_UP
+
+
+def burst(provider: RunningProvider, paths: Sequence[Segments], count: int, timeout: float) -> list[PendingAnswer]:
+    """Begin *count* Fetches at once, going through *paths* in turn, each with *timeout* seconds."""
+    return [provider.start_fetch(paths[index % len(paths)], timeout=timeout) for index in range(count)]
+
+
+def exercise(provider: RunningProvider, samples: ConfigSamples) -> None:
+    """Use everything that a provider has, good and bad, and look at no answer; the provider is initialised afterwards."""
+    provider.health()
+    provider.info()
+    provider.fetch(known_path(samples))
+    provider.init()
+    for _ in range(3):
+        for sample in samples.values[:8]:
+            provider.fetch(sample.path)
+        provider.fetch(missing_path(samples))
+    provider.fetch(("",))
+    provider.fetch(("..", "..", "etc", "passwd"))
+    provider.raw("Fetch", TRUNCATED)
+    provider.raw("Init", TRUNCATED)
+    provider.raw("NoSuchMethod", b"")
+    for pending in burst(provider, [known_path(samples), missing_path(samples)], 16, 5.0):
+        pending.answer(10.0)
+    provider.init()
+    provider.health()
+    provider.info()
+
+
+def must_still_serve(provider: RunningProvider, after: Answer, path: Segments, before: Answer) -> None:
+    """See that the provider goes on as before something unruly was done to it.
+
+    Args:
+        provider: the provider.
+        after: the exchange that it had to survive.
+        path: a path that it is asked for.
+        before: what it answered for that path before.
+
+    Raises:
+        Violation: the process ended, Health does not answer, or the answer for *path* has changed.
+    """
+    health = provider.health()
+    if not health.ok:
+        ended = provider.wait(0.5)
+        got = f"the process {ended.words}" if ended else f"Health answered {health.summary}"
+        raise Violation("a provider that goes on serving", got, after, health)
+    again = provider.fetch(path)
+    if again.code != before.code or again.response != before.response:
+        raise Violation(f"the same answer for {list(path)} as before: {before.summary}", again.summary, after, again)
+
+
+def must_end(provider: RunningProvider, within: float, what: str) -> Exit:
+    """Wait for the end of the process.
+
+    Args:
+        provider: the provider.
+        within: seconds that it has.
+        what: what was done to it, for the message.
+
+    Raises:
+        Violation: it still runs.
+    """
+    ended = provider.wait(within)
+    if ended is None:
+        raise Violation(f"a process that ends within {within:g} s after {what}", f"it still runs after {within:g} s")
+    return ended
+
+
+def soon(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait at most *seconds* for *condition* to hold, and return whether it did."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True

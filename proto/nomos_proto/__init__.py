@@ -1,0 +1,1 @@
+"""The Nomos provider protocol: stubs, codecs, errors, and the server side that makes a binary of a Python object."""

@@ -1,0 +1,1 @@
+"""Generated stubs of version 1; regenerate with ``tools/generate_stubs.py``."""

@@ -1,0 +1,5 @@
+"""``python -m pytest_nomos.cli`` is ``pytest-nomos``."""
+
+from pytest_nomos.cli import main
+
+main()

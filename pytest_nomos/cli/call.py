@@ -1,0 +1,106 @@
+"""``pytest-nomos call``: one exchange with a provider, as JSON; the replay line of every failure on the wire."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nomos_contracts.clause import Profile
+from nomos_contracts.provider import Answer, RunningProvider
+from pytest_nomos.cli.options import settings_option
+from pytest_nomos.report.replay import exchange
+from pytest_nomos.session.reporting import secrets_of
+from pytest_nomos.session.single import open_target, settings_for
+
+
+@click.command()
+@click.argument("target")
+@click.argument("function")
+@click.argument("arguments", metavar="[JSON]", default="null")
+@settings_option
+@click.option("--no-init", is_flag=True, help="Do not call Init with the good config first.")
+@click.option(
+    "--profile", type=click.Choice([p.value for p in Profile]), help="Send the config as a caller of this profile does."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Deadline in seconds.")
+def call(
+    target: str,
+    function: str,
+    arguments: str,
+    settings_file: Path | None,
+    no_init: bool,
+    profile: str | None,
+    timeout: float | None,
+) -> None:
+    """Start TARGET, make one call and print the exchange as JSON.
+
+    FUNCTION is Fetch (JSON: the path), Init (JSON: alias, config, source_file_path; without them as in the settings),
+    Info, Health, Shutdown, Describe, or a function of version 2 as INTERFACE.NAME or NAME (JSON: its arguments). In a
+    config {config.KEY} stands for the value in the settings.
+
+    Exit code: 0 if the call succeeded, 1 if it failed, 4 if it could not be made.
+    """
+    try:
+        parsed = json.loads(arguments)
+    except ValueError as error:
+        raise click.UsageError(f"the arguments are no JSON: {error}") from error
+    folder = Path.cwd()
+    with open_target(target, settings_for(settings_file, folder), folder, Profile(profile) if profile else None) as run:
+        start = run.first_start()
+        if start.provider is None:
+            message = start.error.message if start.error else "the provider does not start"
+            raise click.ClickException(message)
+        provider = start.provider
+        if not no_init and function not in {"Init", "Describe"}:
+            first = provider.init()
+            if not first.ok:
+                click.echo(f"Init with the good config answered {first.summary}", err=True)
+        answer = _exchange(provider, function, parsed, timeout)
+        click.echo(exchange(answer, secrets_of(run.plan)).model_dump_json(indent=2))
+    raise SystemExit(0 if answer.ok else 1)
+
+
+def _exchange(provider: RunningProvider, function: str, arguments: Any, timeout: float | None) -> Answer:
+    table: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
+    match function:
+        case "Fetch":
+            path = table.get("path", []) if isinstance(arguments, dict) else arguments
+            if not isinstance(path, list) or not all(isinstance(item, str) for item in path):
+                raise click.UsageError('Fetch takes the path as a JSON list of strings: \'["database", "host"]\'')
+            return provider.fetch([str(item) for item in path], timeout=timeout)
+        case "Info":
+            return provider.info(timeout=timeout)
+        case "Health":
+            return provider.health(timeout=timeout)
+        case "Shutdown":
+            return provider.shutdown(timeout=timeout)
+        case "Describe":
+            return provider.describe(timeout=timeout)
+        case _ if arguments is not None and not isinstance(arguments, dict):
+            raise click.UsageError(f"{function} takes its arguments as a JSON object")
+        case "Init":
+            return _init(provider, table, timeout)
+        case "Call":
+            interface, name, args = table.get("interface", ""), table.get("function", ""), table.get("args", {})
+            return provider.call(str(name), args, interface=str(interface), timeout=timeout)
+        case _:
+            interface, _, name = function.rpartition(".")
+            return provider.call(name, table, interface=interface, timeout=timeout)
+
+
+def _init(provider: RunningProvider, table: dict[str, Any], timeout: float | None) -> Answer:
+    unknown = sorted(table.keys() - {"alias", "config", "source_file_path"})
+    if unknown:
+        raise click.UsageError(f"Init has no argument {', '.join(unknown)}; it takes alias, config, source_file_path")
+    config = table.get("config")
+    if config is not None:
+        if not isinstance(config, dict):
+            raise click.UsageError("config is a JSON object")
+        good = provider.good_config
+        config = {str(key): good.get(str(key)) if item == f"{{config.{key}}}" else item for key, item in config.items()}
+    return provider.init(
+        config, alias=table.get("alias"), source_file_path=table.get("source_file_path"), timeout=timeout
+    )

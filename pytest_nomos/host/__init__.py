@@ -1,0 +1,25 @@
+"""The host: starts provider processes, talks to them, and leaves none behind."""
+
+from __future__ import annotations
+
+from pytest_nomos.host.diagnosis import StartFailed
+from pytest_nomos.host.host import AliasTakenError, ProviderHost
+from pytest_nomos.host.launch import Launch, Setup
+from pytest_nomos.host.limits import Limits
+from pytest_nomos.host.metadata import MetadataError
+from pytest_nomos.host.reaping import ReaperError
+from pytest_nomos.host.running import HostedProvider
+from pytest_nomos.host.schema import ConfigError
+
+__all__ = [
+    "AliasTakenError",
+    "ConfigError",
+    "HostedProvider",
+    "Launch",
+    "Limits",
+    "MetadataError",
+    "ProviderHost",
+    "ReaperError",
+    "Setup",
+    "StartFailed",
+]

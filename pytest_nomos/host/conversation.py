@@ -1,0 +1,236 @@
+"""Conversation: the calls that a check makes, the same for a provider that we started and for one that ran before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from nomos_contracts.provider import Answer
+from nomos_proto import messages
+from pytest_nomos.host.exchange import (
+    DECODERS,
+    Caller,
+    Decoder,
+    Pending,
+    Reply,
+    decode_nothing,
+    raw_request,
+    to_answer,
+)
+from pytest_nomos.host.launch import Setup
+from pytest_nomos.host.limits import Limits
+from pytest_nomos.host.schema import check_config
+
+V1: Final = f"/{messages.SERVICE}/"
+V2: Final = "/nomos.provider.v2.ProviderService/"
+REMEMBERED: Final = 64
+"""Exchanges that are kept for reports."""
+
+
+class Conversation:
+    """Calls one provider and remembers the latest exchanges. Thread-safe."""
+
+    def __init__(self, alias: str, setup: Setup, limits: Limits) -> None:
+        self._alias = setup.alias or alias
+        self._setup = setup
+        self._limits = limits
+        self._answers: deque[Answer] = deque(maxlen=REMEMBERED)
+
+    def _caller(self) -> Caller | Reply:
+        """Return what calls the provider, or the reply that stands for its absence."""
+        raise NotImplementedError
+
+    @property
+    def alias(self) -> str:
+        """The alias that Init uses unless told otherwise."""
+        return self._alias
+
+    @property
+    def good_config(self) -> Mapping[str, Any]:
+        """The Init configuration from the settings."""
+        return self._setup.config
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """The latest exchanges, oldest first."""
+        return tuple(self._answers)
+
+    def _seconds(self, timeout: float | None, limit: float | None = None) -> float:
+        own = self._limits.call if limit is None else limit
+        return own if timeout is None else min(timeout, self._limits.call)
+
+    def _exchange(
+        self,
+        name: str,
+        method: str,
+        shown: Any,
+        request: bytes,
+        seconds: float,
+        *,
+        decode: Decoder = decode_nothing,
+        further: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        caller = self._caller()
+        reply = caller if isinstance(caller, Reply) else caller.unary(method, request, seconds, further)
+        answer = to_answer(name, shown, reply, decode, seconds)
+        self._answers.append(answer)
+        return answer
+
+    def _v1(self, name: str, shown: Any, request: bytes, seconds: float) -> Answer:
+        return self._exchange(name, V1 + name, shown, request, seconds, decode=DECODERS[name])
+
+    def init(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        alias: str | None = None,
+        source_file_path: str | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Call Init; without arguments with the good config, alias and source file of the settings.
+
+        Raises:
+            StructError: *config* holds what cannot be sent.
+        """
+        sent = self._setup.config if config is None else config
+        name = self._alias if alias is None else alias
+        source = self._setup.source_file_path if source_file_path is None else source_file_path
+        shown = {"alias": name, "config": dict(sent), "source_file_path": source}
+        return self._v1("Init", shown, messages.encode_init_request(name, sent, source), self._seconds(timeout))
+
+    def initialise(self, *, timeout: float | None = None) -> Answer:
+        """Validate the good config against the schema of the settings or of the provider, then call Init with it.
+
+        Raises:
+            ConfigError: the config does not fit the schema; the provider's Init was not called.
+        """
+        schema: Any = self._setup.schema
+        if schema is None:
+            described = self.describe(timeout=timeout)
+            # Most providers speak version 1 only and answer UNIMPLEMENTED: nothing to validate against.
+            schema = described.value.get("config_schema") if described.ok else None
+        if schema:
+            check_config(self._setup.config, schema)
+        return self.init(timeout=timeout)
+
+    def fetch(self, path: Sequence[str], *, timeout: float | None = None) -> Answer:
+        """Call Fetch."""
+        shown = {"path": list(path)}
+        return self._v1("Fetch", shown, messages.encode_fetch_request(path), self._seconds(timeout))
+
+    def info(self, *, timeout: float | None = None) -> Answer:
+        """Call Info."""
+        return self._v1("Info", {}, b"", self._seconds(timeout))
+
+    def health(self, *, timeout: float | None = None) -> Answer:
+        """Call Health."""
+        return self._v1("Health", {}, b"", self._seconds(timeout))
+
+    def shutdown(self, *, timeout: float | None = None) -> Answer:
+        """Call the Shutdown RPC; the process is not waited for."""
+        return self._v1("Shutdown", {}, b"", self._seconds(timeout, self._limits.shutdown_rpc))
+
+    def start_fetch(self, path: Sequence[str], *, timeout: float | None = None) -> Pending:
+        """Begin a Fetch and return at once."""
+        seconds = self._seconds(timeout)
+        shown = {"path": list(path)}
+
+        def finish(reply: Reply) -> Answer:
+            answer = to_answer("Fetch", shown, reply, DECODERS["Fetch"], seconds)
+            self._answers.append(answer)
+            return answer
+
+        caller = self._caller()
+        if isinstance(caller, Reply):
+            pending = Pending(finish)
+            pending.settle(caller)
+            return pending
+        return caller.begin(V1 + "Fetch", messages.encode_fetch_request(path), seconds, finish)
+
+    def raw(
+        self,
+        method: str,
+        request: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        """Send *request* as it is to *method* (``/package.Service/Method``, or the bare name of a v1 method)."""
+        full = method if method.startswith("/") else V1 + method
+        name = full.removeprefix(V1)
+        decode = DECODERS.get(name, decode_nothing)
+        return self._exchange(
+            name, full, raw_request(request), request, self._seconds(timeout), decode=decode, further=metadata
+        )
+
+    def call(self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None) -> Answer:
+        """Call a function over v2 `Call`.
+
+        Raises:
+            ProviderError: an argument has no place in a Value (INVALID_ARGUMENT).
+        """
+        from nomos_proto.v2 import provider_pb2
+        from nomos_proto.values import from_value, to_value
+
+        request = provider_pb2.CallRequest(interface=interface, function=function)
+        for name, value in args.items():
+            request.args[name].CopyFrom(to_value(value))
+
+        def decode(data: bytes) -> tuple[Any, None]:
+            response = _parse(provider_pb2.CallResponse, data)
+            return from_value(response.result) if response.HasField("result") else None, None
+
+        shown = {"interface": interface, "function": function, "args": dict(args)}
+        return self._exchange(
+            "Call", V2 + "Call", shown, request.SerializeToString(), self._seconds(timeout), decode=decode
+        )
+
+    def describe(self, *, timeout: float | None = None) -> Answer:
+        """Call v2 `Describe`; UNIMPLEMENTED from a provider that speaks v1 only."""
+        from nomos_proto.v2 import provider_pb2
+
+        def decode(data: bytes) -> tuple[Any, None]:
+            response = _parse(provider_pb2.DescribeResponse, data)
+            interfaces = [
+                {
+                    "name": interface.name,
+                    "version": interface.version,
+                    "capabilities": list(interface.capabilities),
+                    "functions": [
+                        {"name": item.name, "streaming": item.streaming, "idempotent": item.idempotent}
+                        for item in interface.functions
+                    ],
+                }
+                for interface in response.interfaces
+            ]
+            return {
+                "protocol_versions": list(response.protocol_versions),
+                "name": response.name,
+                "type": response.type,
+                "version": response.version,
+                "interfaces": interfaces,
+                "config_schema": response.config_schema,
+            }, None
+
+        return self._exchange("Describe", V2 + "Describe", {}, b"", self._seconds(timeout), decode=decode)
+
+    def reconnect(self) -> None:
+        """Drop all connections; the next call opens new ones."""
+        caller = self._caller()
+        if isinstance(caller, Caller):
+            caller.pool.renew()
+
+
+def _parse(kind: Any, data: bytes) -> Any:
+    """Return *data* as a message of the generated class *kind*.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        return cast("Any", kind).FromString(data)
+    except DecodeError as error:
+        raise ValueError(f"no {kind.__name__}: {error}") from error

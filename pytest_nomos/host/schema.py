@@ -1,0 +1,83 @@
+"""Validating a configuration against its JSON Schema before any provider sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+SHOWN = 5
+
+
+class ConfigError(ValueError):
+    """A configuration that does not fit its schema, or a schema that is none.
+
+    Attributes:
+        problems: one sentence for each problem, naming the key and never its value.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+def check_config(config: Mapping[str, Any], schema: Mapping[str, Any] | str) -> None:
+    """Check *config* against *schema* (draft 2020-12 unless it names another; a mapping or its JSON).
+
+    Raises:
+        ConfigError: it does not fit; each problem names its key.
+    """
+    import jsonschema
+
+    if isinstance(schema, str):
+        try:
+            schema = cast("Mapping[str, Any]", json.loads(schema))
+        except ValueError as error:
+            raise ConfigError(f"the schema of the configuration is no JSON: {error}") from error
+    kind: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+        found = sorted(kind(schema).iter_errors(_plain(config)), key=lambda error: [str(key) for key in error.absolute_path])
+    except jsonschema.SchemaError as error:
+        raise ConfigError(f"the schema of the configuration is no JSON Schema: {error.message}") from error
+    except Exception as error:  # a reference that cannot be resolved has a private exception type
+        raise ConfigError(f"the schema of the configuration cannot be used: {error}") from error
+    problems = tuple(_sentence(error) for error in found)
+    if problems:
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise ConfigError("the configuration does not fit its schema: " + "; ".join(problems[:SHOWN]) + more, problems)
+
+
+def _plain(value: Any) -> Any:
+    """Return mappings and sequences as the dicts and lists that the validator knows."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _sentence(error: Any) -> str:
+    """Say what is wrong with which key, without the value, which may be a secret."""
+    where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.absolute_path).removeprefix(".")
+    place = where or "the configuration"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"{where + '.' if where else ''}{missing[0]} is missing"
+    if error.validator == "type":
+        wanted = error.validator_value
+        names = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        return f"{place} is {_json_type(error.instance)}, {names} is wanted"
+    if error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+        return f"{place} has keys that the schema does not know: {', '.join(unknown)}"
+    if error.validator == "enum":
+        return f"{place} is none of {', '.join(json.dumps(item) for item in error.validator_value)}"
+    return f"{place} breaks the rule {error.validator}: {json.dumps(error.validator_value, default=str)[:100]}"
+
+
+def _json_type(value: Any) -> str:
+    for kind, name in ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (dict, "object"), (list, "array")):
+        if isinstance(value, kind):
+            return name
+    return "null"

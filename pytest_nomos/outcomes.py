@@ -1,0 +1,276 @@
+"""Outcomes: what a check raised, told truthfully to pytest, to JUnit, to workers and to the record of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import pytest
+
+from nomos_contracts.clause import Clause, Level
+from nomos_contracts.verdict import Outcome
+from nomos_contracts.violation import Blocked, NotApplicable, Violation
+from pytest_nomos.collection import CLAUSE, TARGET
+from pytest_nomos.report.model import CheckRecord
+from pytest_nomos.report.replay import exchanges, replay_line
+from pytest_nomos.session.reporting import secrets_of
+from pytest_nomos.session.run import Run
+from pytest_nomos.session.verdicts import conclude
+
+WORDS: Mapping[Outcome, tuple[str, str, str]] = {
+    # Categories are pytest's own, so that `-ra` lists each report under our word.
+    Outcome.NOT_APPLICABLE: ("skipped", "n", "N/A"),
+    Outcome.BLOCKED: ("error", "B", "BLOCKED"),
+    Outcome.WAIVED: ("xfailed", "w", "WAIVED"),
+    Outcome.UNEXPECTED_PASS: ("failed", "U", "UNEXPECTED PASS"),
+    Outcome.WARNED: ("xfailed", "a", "WARNED"),
+}
+_EXCUSED = "not claimed"
+
+
+class Outcomes:
+    """The hooks that judge reports, keep the record of the run and set the exit code."""
+
+    def __init__(self, run: Run, config: pytest.Config) -> None:
+        self._run = run
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Block a check whose sample is missing, before anything is started for it."""
+        clause_id = item.stash.get(CLAUSE, None)
+        if clause_id is None:
+            return
+        plan = self._run.plans[item.stash[TARGET]]
+        clause = self._run.clauses[clause_id]
+        samples = plan.settings.typed_samples()
+        for name in clause.samples:
+            if name in plan.settings.declined:
+                raise NotApplicable(f"declined by the author: {plan.settings.declined[name]}")
+            if not getattr(samples, name):
+                preview = self._run.previews.get(plan.name)
+                if preview is not None and preview.broke:
+                    raise Blocked(f"clause:{preview.broke}", "the provider does not start")
+                raise Blocked(f"sample:{name}", f"nomos.toml gives no sample `{name}`")
+        missing = [name for name in clause.capabilities if name not in plan.settings.capabilities]
+        if missing:
+            raise NotApplicable(f"capability {', '.join(missing)} is not declared")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """After a check on the shared process, see that the provider is still well: its death belongs to this check."""
+        result = yield
+        if CLAUSE in pyfuncitem.stash and "nomos_provider" in pyfuncitem.fixturenames:
+            self._run.pool.run(pyfuncitem.stash[TARGET]).settle()
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the report of a check, after pytest's own handling of xfail."""
+        report = yield
+        clause_id = item.stash.get(CLAUSE, None)
+        if clause_id is None or (report.when != "call" and call.excinfo is None):
+            return report
+        clause = self._run.clauses[clause_id]
+        error = call.excinfo.value if call.excinfo else None
+        record = self._judge(item, clause, error, report)
+        self._tell(report, record, clause, item)
+        report.nomos = record
+        item.user_properties.extend(
+            [("nomos.clause", clause_id), ("nomos.level", clause.level.value), ("nomos.outcome", record["outcome"])]
+        )
+        report.user_properties = list(item.user_properties)
+        return report
+
+    def _judge(
+        self, item: pytest.Item, clause: Clause, error: BaseException | None, report: pytest.TestReport
+    ) -> dict[str, Any]:
+        """Return the record of a check: plain types only, so that it crosses to the controller as it is."""
+        target = item.stash[TARGET]
+        run = self._run
+        record: dict[str, Any] = {
+            "node": item.nodeid,
+            "target": target,
+            "clause": clause.id,
+            "outcome": Outcome.PASSED.value,
+            "blocked_by": "",
+            "level": clause.level.value,
+            "expected": "",
+            "got": "",
+            "mend": "",
+            "reason": "",
+            "exchanges": [],
+            "replay": "",
+            "observed": dict(item.stash.get(OBSERVED, {})),
+            "evidence": {},
+            "duration": report.duration,
+        }
+        waiver = run.waiver(clause.id, target)
+        match error:
+            case None if waiver is not None and report.failed:
+                record |= {"outcome": Outcome.UNEXPECTED_PASS.value, "reason": f"waived, and yet kept: {waiver.reason}"}
+            case None:
+                pass
+            case NotApplicable():
+                record |= {"outcome": Outcome.NOT_APPLICABLE.value, "reason": str(error)}
+            case Blocked():
+                record |= {"outcome": Outcome.BLOCKED.value, "blocked_by": error.by, "reason": error.reason}
+            case AssertionError():
+                record |= self._violation(error, clause, target)
+                if waiver is not None:
+                    excused = not (self._config.getoption("runxfail", False))
+                    record["outcome"] = (Outcome.WAIVED if excused else Outcome.FAILED).value
+                    record["reason"] = waiver.reason
+            case pytest.skip.Exception() | pytest.xfail.Exception():
+                record |= {"outcome": Outcome.BLOCKED.value, "blocked_by": "author", "reason": str(error)}
+            case _:
+                by = "author" if run.replaced_fixtures else "kit"
+                record |= {
+                    "outcome": Outcome.BLOCKED.value,
+                    "blocked_by": by,
+                    "reason": f"{type(error).__name__}: {error}",
+                }
+        return CheckRecord.model_validate(record).model_dump(mode="json")
+
+    def _violation(self, error: AssertionError, clause: Clause, target: str) -> dict[str, Any]:
+        outcome = Outcome.FAILED if clause.level is Level.MUST else Outcome.WARNED
+        found: dict[str, Any] = {"outcome": outcome.value, "mend": clause.mend, "got": str(error)}
+        if isinstance(error, Violation):
+            answers = error.answers
+            plan = self._run.plans[target]
+            good = plan.good_config(self._run.profile(target))
+            found |= {
+                "expected": error.expected,
+                "got": error.got,
+                "evidence": error.evidence,
+                "exchanges": exchanges(answers, secrets_of(plan)),
+                "replay": replay_line(plan.spec, answers[-1], good) if answers else "",
+            }
+        return found
+
+    def _tell(self, report: pytest.TestReport, record: Mapping[str, Any], clause: Clause, item: pytest.Item) -> None:
+        """Tell pytest what the record says."""
+        outcome = Outcome(record["outcome"])
+        path, line, _ = item.location
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+        if outcome is Outcome.NOT_APPLICABLE:
+            report.outcome = "skipped"
+            report.longrepr = (str(path), (line or 0) + 1, f"not applicable: {record['reason']}")
+        elif outcome is Outcome.BLOCKED and record["blocked_by"].startswith("clause:"):
+            report.outcome = "skipped"
+            report.longrepr = (str(path), (line or 0) + 1, f"blocked by {record['blocked_by']}: {record['reason']}")
+        elif outcome is Outcome.BLOCKED:
+            # A failed call would be a failure in JUnit and FAILED in the terminal; only set-up gives an error.
+            report.outcome = "failed"
+            report.when = "setup"
+            report.longrepr = explain(record, clause)
+        elif outcome in {Outcome.WARNED, Outcome.WAIVED}:
+            report.outcome = "skipped"
+            report.wasxfail = record["reason"] or f"expected {record['expected']}, got {record['got']}"
+            report.longrepr = (str(path), (line or 0) + 1, explain(record, clause))
+        elif outcome is Outcome.FAILED and self._run.profile(item.stash[TARGET]) not in clause.profiles:
+            report.outcome = "skipped"
+            report.wasxfail = f"{_EXCUSED}: only due in profile {', '.join(clause.profiles)}"
+            report.longrepr = (str(path), (line or 0) + 1, explain(record, clause))
+        elif outcome in {Outcome.FAILED, Outcome.UNEXPECTED_PASS}:
+            report.outcome = "failed"
+            report.longrepr = explain(record, clause)
+        else:
+            report.outcome = "passed"
+            report.longrepr = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        """Name our outcomes in the progress line and the summary."""
+        record = getattr(report, "nomos", None)
+        if record is None:
+            return None
+        outcome = Outcome(record["outcome"])
+        if outcome is Outcome.BLOCKED and report.skipped:
+            return "skipped", "b", "BLOCKED"
+        if outcome is Outcome.FAILED and report.skipped:
+            return "xfailed", "o", "NOT CLAIMED"
+        return WORDS.get(outcome)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the record of each check, and write it to disk at once (controller only)."""
+        run = self._run
+        if run.worker:
+            return
+        record = getattr(report, "nomos", None)
+        if record is None and report.when == "???":
+            record = self._crashed(report)
+        if record is None:
+            return
+        if run.stream is not None:
+            run.stream.append(CheckRecord.model_validate(record))
+
+    def _crashed(self, report: pytest.TestReport) -> dict[str, Any] | None:
+        """Return the record of a check whose worker died; its report knows nothing of clause and target."""
+        path, _, rest = report.nodeid.partition("::")
+        found = clause_at(path, rest.partition("[")[0])
+        target = rest.partition("[")[2].rstrip("]")
+        if found is None or target not in self._run.plans:
+            return None
+        return {
+            "node": report.nodeid,
+            "target": target,
+            "clause": found,
+            "outcome": Outcome.BLOCKED.value,
+            "blocked_by": "kit",
+            "level": self._run.clauses[found].level.value,
+            "reason": "the worker that ran this check died",
+            "duration": 0.0,
+        }
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the report and set the exit code by the verdicts (controller only)."""
+        run = self._run
+        if run.worker or session.config.getoption("collectonly"):
+            return
+        broken_off = bool(session.shouldstop or session.shouldfail) or int(exitstatus) in {2, 3, 4}
+        session.exitstatus = conclude(run, int(exitstatus), complete=not broken_off)
+
+
+OBSERVED = pytest.StashKey[dict[str, Any]]()
+
+
+def clause_at(path: str, names: str) -> str | None:
+    """Return the clause of the check with node id ``path::names``, None where there is none."""
+    import importlib
+
+    parts = path.removeprefix("nomos/").removesuffix(".py").split("/")
+    found: Any = None
+    if path.startswith("nomos/") and all(part.isidentifier() for part in parts):
+        found = importlib.import_module("nomos_contracts." + ".".join(parts))
+        for name in names.split("::"):
+            found = getattr(found, name, None)
+    return getattr(found, "__nomos_clause__", None)
+
+
+def explain(record: Mapping[str, Any], clause: Clause) -> str:
+    """Return what a person reads of a check that was not kept: clause, source, what was seen, mend, replay."""
+    import json
+
+    lines = [f"{clause.id} ({clause.level}): {clause.sentence}", f"  source    {'; '.join(clause.sources)}"]
+    if record["outcome"] == Outcome.BLOCKED.value:
+        lines.append(f"  blocked   by {record['blocked_by']}: {record['reason']}")
+        return "\n".join(lines)
+    if record.get("expected"):
+        lines.append(f"  expected  {record['expected']}")
+    if record.get("got"):
+        lines.append(f"  got       {record['got']}")
+    if record.get("reason"):
+        lines.append(f"  reason    {record['reason']}")
+    lines.append(f"  mend      {clause.mend}")
+    lines.extend(f"  {name:<9} {value}" for name, value in record.get("evidence", {}).items())
+    lines.extend(
+        f"  exchange  {json.dumps(exchange, ensure_ascii=False)}" for exchange in record.get("exchanges", [])[-3:]
+    )
+    if record.get("replay"):
+        lines.append(f"  replay    {record['replay']}")
+    return "\n".join(lines)

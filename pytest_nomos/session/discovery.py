@@ -1,0 +1,197 @@
+"""Discovery: what an unknown provider tells without knowledge of it, and a first settings file made of that."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nomos_contracts.clause import Profile
+from nomos_contracts.provider import RunningProvider
+from nomos_contracts.samples import sample_kinds
+from pytest_nomos.session.preview import Preview, look
+from pytest_nomos.session.single import open_target
+from pytest_nomos.settings import Settings
+
+MOST_VALUES = 24
+"""Values of this many paths are taken over as samples; the author prunes or adds."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass
+class Discovery:
+    """What was found out.
+
+    Attributes:
+        target: the target string.
+        config: the Init configuration that was tried.
+        preview: announcement, Info, Describe.
+        story: one line for each thing that was tried.
+        init_code: status of Init with the config.
+        init_message: its message.
+        empty_code: status of Init with an empty config on a process of its own.
+        values: paths and values found by Fetch.
+        required: keys without which Init refused.
+        failure: why the provider does not start, empty where it does.
+    """
+
+    target: str
+    config: dict[str, Any]
+    preview: Preview = field(default_factory=lambda: Preview(profile=Profile.STANDARD.value))
+    story: list[str] = field(default_factory=list[str])
+    init_code: str = ""
+    init_message: str = ""
+    empty_code: str = ""
+    values: list[tuple[list[str], Any]] = field(default_factory=list[tuple[list[str], Any]])
+    required: list[str] = field(default_factory=list[str])
+    failure: str = ""
+
+
+def discover(target: str, config: dict[str, Any], folder: Path, settings_file: Path) -> Discovery:
+    """Start *target* and ask it what it can be asked.
+
+    Args:
+        target: the target string.
+        config: the Init configuration to try; empty if none is known.
+        folder: folder at which relative paths of the command line start.
+        settings_file: the file that will be written; sent as the source file, so that relative paths start beside it.
+
+    Raises:
+        TargetError: *target* cannot be used.
+    """
+    settings = Settings.model_validate({"config": config, "path": settings_file})
+    found = Discovery(target=target, config=config)
+    with open_target(target, settings, folder) as run:
+        found.preview = look(run)
+        if found.preview.failure:
+            found.failure = f"{target} does not start:\n{found.preview.failure}"
+            return found
+        provider = run.first_start().provider
+        assert provider is not None  # noqa: S101 # the preview saw it running
+        line = provider.announcement.line.decode(errors="replace")
+        found.story.append(
+            f"it announces {line!r} after {provider.announcement.after:.2f} s (profile {found.preview.profile})"
+        )
+        info = found.preview.info
+        if info:
+            found.story.append(f"Info: type {info.get('type')!r}, version {info.get('version')!r}")
+        speaks = "v1 and v2" if found.preview.describe else "v1"
+        found.story.append(f"it speaks protocol {speaks}")
+        answer = provider.init()
+        found.init_code, found.init_message = answer.code, answer.message
+        found.story.append(
+            f"Init with {json.dumps(sorted(config))} as keys answers {answer.code} {answer.message}".rstrip()
+        )
+        if answer.ok:
+            found.values = list(_values(provider))
+            found.story.append(f"Fetch found {len(found.values)} values")
+        for key in ("", *config):
+            with run.fresh() as other:
+                tried = {} if not key else {name: value for name, value in config.items() if name != key}
+                code = other.init(tried).code
+            if not key:
+                found.empty_code = code
+            elif code == "INVALID_ARGUMENT":
+                found.required.append(key)
+    return found
+
+
+def _values(provider: RunningProvider) -> Iterator[tuple[list[str], Any]]:
+    """Walk what Fetch answers from the root, each value asked for again by its own path."""
+    for root in (["*"], []):
+        answer = provider.fetch(root)
+        if answer.ok and isinstance(answer.value, dict) and answer.value:
+            break
+    else:
+        return
+    count = 0
+    todo: list[tuple[list[str], Any]] = [([str(key)], value) for key, value in answer.value.items()]
+    while todo and count < MOST_VALUES:
+        path, value = todo.pop(0)
+        if isinstance(value, dict) and value:
+            todo += [([*path, str(key)], item) for key, item in value.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+        asked = provider.fetch(path)
+        if asked.ok:
+            count += 1
+            yield path, asked.value
+
+
+def draft(found: Discovery) -> str:
+    """Return the text of a settings file for what was found; what only the author knows stands in comments."""
+    info = found.preview.info
+    lines = [
+        f"# Settings of {found.target} for pytest-nomos, written by `pytest-nomos init`.",
+        "# Whatever stands here was seen, not promised: correct it to what the provider is meant to do.",
+        'interface = "config"',
+        f'profile = "{found.preview.profile}"    # standard: first line PORT=; cli: PROVIDER_PORT=',
+        'tier = "testing"    # then "additional", "reference"',
+        "",
+        "# What Init gets. {here} in a string is the folder of this file.",
+        "[config]",
+        *(f"{_key(key)} = {to_toml(value)}" for key, value in found.config.items()),
+    ]
+    if found.init_code != "OK":
+        lines.append(f"# Init answered {found.init_code}: {found.init_message}".replace("\n", " "))
+        lines.append("# Give the keys that it needs, then run `pytest-nomos init` again with --config KEY=VALUE.")
+    lines += ["", "[samples]"]
+    if info.get("version"):
+        lines.append(f"version = {to_toml(info['version'])}    # what your build says it is")
+    if found.required:
+        lines.append(f"required_keys = {to_toml(found.required)}")
+    for path, value in found.values:
+        lines += ["", "[[samples.values]]", f"path = {to_toml(path)}"]
+        lines.append(
+            f"json = {to_toml(json.dumps(value, ensure_ascii=False))}"
+            if _has_null(value)
+            else f"value = {to_toml(value)}"
+        )
+    given = {"version", "required_keys"} if found.required else {"version"}
+    if found.values:
+        given.add("values")
+    lines += [
+        "",
+        "# What the kit cannot find out. Fill in what your provider has; decline the rest with a reason:",
+        "#",
+    ]
+    for kind in sample_kinds("config"):
+        if kind.name not in given:
+            lines += [f"# {kind.meaning}", *(f"# {line}" for line in kind.lines.splitlines())]
+            if kind.declinable:
+                lines.append(f'#   or: [declined] {kind.name} = "why the provider has nothing of the kind"')
+            lines.append("#")
+    return "\n".join(lines).rstrip("#\n") + "\n"
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_null(item) for item in value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+    if isinstance(value, list):
+        return any(_has_null(item) for item in value)  # pyright: ignore[reportUnknownVariableType] # JSON
+    return value is None
+
+
+def to_toml(value: Any) -> str:
+    """Return a JSON value (null excepted) as inline TOML."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            # TOML's basic strings take JSON's escapes; DEL alone has to be escaped on top of them.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case float() if value.is_integer() and abs(value) < 2**53:
+            return str(int(value))
+        case int() | float():
+            return repr(value)
+        case list() | tuple():
+            return "[" + ", ".join(to_toml(item) for item in value) + "]"  # pyright: ignore[reportUnknownVariableType] # JSON
+        case dict():
+            return "{ " + ", ".join(f"{_key(str(key))} = {to_toml(item)}" for key, item in value.items()) + " }"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+        case _:
+            raise ValueError(f"TOML has no {type(value).__name__}")
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)

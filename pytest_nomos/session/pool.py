@@ -1,0 +1,233 @@
+"""The pool of running providers: one shared process for each target, own ones for the checks that want them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from nomos_contracts.clause import Profile
+from nomos_contracts.process.interface import START_CLAUSES
+from nomos_contracts.provider import RunningProvider, Start, StartError, TargetFacts
+from nomos_contracts.violation import Blocked, NotApplicable, Violation
+from pytest_nomos.host.host import ProviderHost
+from pytest_nomos.host.launch import Launch, Setup
+from pytest_nomos.host.remote import connect
+from pytest_nomos.targets.plan import TargetPlan
+
+GOOD_INIT = "CFG-INIT-001"
+"""The clause that a failing good Init breaks; everything that needs an initialised provider is blocked by it."""
+
+AFTER_CHECK = 1.0
+"""Seconds within which Health answers after a check on a shared process."""
+
+
+class TargetRun:
+    """One target in one worker: its first start, its shared process, and further processes for checks that want one.
+
+    A dead binary is started once: the first start is kept, and what needs a process is blocked by the clause
+    that this start broke.
+    """
+
+    def __init__(self, plan: TargetPlan, host: ProviderHost, profile: Profile) -> None:
+        self.plan = plan
+        self.profile = profile
+        self._host = host
+        self._first: Start | None = None
+        self._shared: RunningProvider | None = None
+        self._serial = 0
+
+    @property
+    def facts(self) -> TargetFacts:
+        """What checks may know of the target."""
+        subject = self.plan.subject
+        return TargetFacts(
+            name=self.plan.name,
+            command=self.plan.command,
+            file=subject if subject and subject.is_file() else None,
+            profile=self.profile.value,
+            limits={name: float(value) for name, value in self.plan.limits.model_dump().items()},
+        )
+
+    def first_start(self) -> Start:
+        """Return the result of the one start attempt; never raises for what the provider does."""
+        if self._first is None:
+            self._first = self.start()
+        return self._first
+
+    def start(self, *, unix: bool = False, args: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Start:
+        """Start one more process of the target, or connect once more to one that already runs."""
+        self._serial += 1
+        plan = self.plan
+        setup = Setup(
+            alias=plan.settings.alias,
+            config=plan.good_config(self.profile),
+            source_file_path=plan.source_file_path,
+            metadata=plan.metadata(),
+        )
+        alias = f"{plan.name}-{self._serial}"
+        if plan.address:
+            return connect(plan.address, alias, setup, plan.limits)
+        launch = Launch(
+            command=(*plan.command, *args),
+            env={**plan.environment(), **(env or {})},
+            inherit_env=self.profile is Profile.CLI,
+            unix=unix,
+        )
+        return self._host.start(launch, alias, setup, limits=plan.limits)
+
+    def shared(self) -> RunningProvider:
+        """Return the shared process, initialised with the good config; replaced if it died since the last check.
+
+        Raises:
+            Blocked: the provider cannot be started, or its good Init fails.
+        """
+        if self._shared is not None and self._shared.alive():
+            return self._shared
+        self._shared = None
+        first = self.first_start()
+        provider = running(first)
+        if not provider.alive():
+            provider = running(self.start())
+        self._shared = initialised(provider)
+        return self._shared
+
+    @contextmanager
+    def fresh(self) -> Iterator[RunningProvider]:
+        """Lend an own process without Init; it is stopped afterwards.
+
+        Raises:
+            Blocked: the provider cannot be started.
+        """
+        self._needs_process()
+        running(self.first_start())
+        provider = running(self.start())
+        try:
+            yield provider
+        finally:
+            provider.stop()
+
+    @contextmanager
+    def spawner(self) -> Iterator[Callable[..., Start]]:
+        """Lend a function that starts further processes; all of them are stopped afterwards."""
+        self._needs_process()
+        started: list[RunningProvider] = []
+
+        def spawn(
+            *, init: bool = False, unix: bool = False, args: Sequence[str] = (), env: Mapping[str, str] | None = None
+        ) -> Start:
+            start = self.start(unix=unix, args=args, env=env)
+            if start.provider is not None:
+                started.append(start.provider)
+                if init:
+                    initialised(start.provider)
+            return start
+
+        try:
+            yield spawn
+        finally:
+            for provider in started:
+                provider.stop()
+
+    def settle(self) -> None:
+        """See that the shared process is still well after a check; drop it if it is not.
+
+        Raises:
+            Violation: it died, or Health does not answer.
+        """
+        provider = self._shared
+        if provider is None:
+            return
+        answer = provider.health(timeout=AFTER_CHECK)
+        if answer.ok:
+            return
+        # One ping more, so that a machine that stood still is not held against the provider.
+        again = provider.health(timeout=4 * AFTER_CHECK)
+        if again.ok:
+            return
+        ended = provider.wait(0.5) if self.plan.command else None
+        self._shared = None
+        provider.stop()
+        got = f"the process {ended.words}" if ended else f"Health answered {again.summary}"
+        raise Violation("a provider that is alive and answers Health after the check", got, answer, again)
+
+    def close(self) -> None:
+        """Stop the processes that this run keeps."""
+        for provider in {id(p): p for p in (self._shared, self._first.provider if self._first else None) if p}.values():
+            provider.stop()
+        self._shared = None
+        self._first = None
+
+    def _needs_process(self) -> None:
+        if not self.plan.command:
+            raise NotApplicable("the target already runs; the kit starts no process of it")
+
+
+def running(start: Start) -> RunningProvider:
+    """Return the provider of a good start.
+
+    Raises:
+        Blocked: the start failed; by the clause that it broke.
+    """
+    if start.provider is None:
+        assert start.error is not None  # noqa: S101 # a Start holds one of the two
+        raise blocked_by(start.error)
+    return start.provider
+
+
+def blocked_by(error: StartError) -> Blocked:
+    """Return the outcome of every check that needs a process that did not start."""
+    clause = START_CLAUSES.get(error.failure)
+    if clause is None:
+        return Blocked("environment", error.message)
+    return Blocked(f"clause:{clause}", f"the provider does not start: {error.failure}")
+
+
+def initialised(provider: RunningProvider) -> RunningProvider:
+    """Call Init with the good config.
+
+    Raises:
+        Blocked: it does not answer OK.
+    """
+    answer = provider.init()
+    if not answer.ok:
+        provider.stop()
+        raise Blocked(f"clause:{GOOD_INIT}", f"Init with the good config answered {answer.summary}")
+    return provider
+
+
+class Pool:
+    """All targets of one worker.
+
+    Args:
+        plans: the targets by name.
+        profiles: the profile claimed for each.
+        folder: scratch folder of this worker; removed by whoever made it.
+        keep: how many targets keep a shared process at a time; the oldest is stopped first.
+    """
+
+    def __init__(
+        self, plans: Mapping[str, TargetPlan], profiles: Mapping[str, Profile], folder: Path, keep: int = 2
+    ) -> None:
+        self._plans = plans
+        self._profiles = profiles
+        self._host = ProviderHost(folder=folder)
+        self._runs: dict[str, TargetRun] = {}
+        self._keep = keep
+
+    def run(self, name: str) -> TargetRun:
+        """Return the run of target *name*; stops the oldest one where too many are kept."""
+        run = self._runs.pop(name, None)
+        if run is None:
+            run = TargetRun(self._plans[name], self._host, self._profiles[name])
+            while len(self._runs) >= self._keep:
+                self._runs.pop(next(iter(self._runs))).close()
+        self._runs[name] = run
+        return run
+
+    def close(self) -> None:
+        """Stop everything."""
+        for run in self._runs.values():
+            run.close()
+        self._runs.clear()
+        self._host.close()

@@ -1,0 +1,107 @@
+"""The end of a run: its exit code, and what the person is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nomos_contracts.clause import Profile
+from nomos_contracts.samples import sample_kinds
+from nomos_contracts.verdict import EXIT_CODES, Outcome, Ruling
+from pytest_nomos.session.reporting import target_header
+from pytest_nomos.session.run import Run
+
+MOST_NAMES = 6
+_KEPT = EXIT_CODES[Ruling.KEPT]
+_BROKEN = EXIT_CODES[Ruling.BROKEN]
+_NOT_JUDGED = EXIT_CODES[Ruling.NOT_JUDGED]
+
+
+def conclude(run: Run, status: int, *, complete: bool) -> int:
+    """Stop the providers, finish the report and return the exit code of a run that pytest would end with *status*.
+
+    2 to 4 (interrupted, internal error, usage) stand. Else 1 if anything broke, a waiver failed, or a test of the
+    author's failed; 10 if nothing broke but something due was not judged; 0 if all that was due was kept.
+
+    Args:
+        run: the run.
+        status: pytest's own exit status.
+        complete: False where the run was broken off.
+
+    Raises:
+        ReportError: the report cannot be written.
+    """
+    run.stop_providers()
+    if run.stream is None:
+        return status
+    run.report = run.stream.finish([target_header(run, p, ended=True) for p in run.plans.values()], complete=complete)
+    if status in {2, 3, 4}:
+        return status
+    codes = {target.exit_code for target in run.report.targets}
+    ours = {Outcome.FAILED, Outcome.UNEXPECTED_PASS, Outcome.BLOCKED}
+    if _BROKEN in codes or (status == 1 and not any(record.outcome in ours for record in run.records)):
+        return _BROKEN
+    if not run.records or any(run.ruling(name) is Ruling.NOT_JUDGED for name in run.plans):
+        return _NOT_JUDGED
+    return _NOT_JUDGED if _NOT_JUDGED in codes and not run.deselected else _KEPT
+
+
+def waiver_problems(run: Run) -> list[str]:
+    """Return a sentence for each waiver that fails the run."""
+    report = run.report
+    states = [state for target in report.targets for state in target.waiver_states] if report else []
+    return list(dict.fromkeys(state.sentence for state in states if state.state.fails))
+
+
+def summary(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield (style, line) of the closing block: the verdict of each target in both profiles, then what would unblock.
+
+    Styles are ``good``, ``bad``, ``doubt`` and ``plain``.
+    """
+    styles = {Ruling.KEPT: "good", Ruling.BROKEN: "bad", Ruling.NOT_JUDGED: "doubt"}
+    for name, plan in run.plans.items():
+        claimed = run.profile(name)
+        preview = run.previews.get(name)
+        if preview is not None and preview.failure:
+            yield "bad", f"{name} does not start:"
+            yield from (("plain", f"  {line}") for line in preview.failure.splitlines())
+        for profile in (claimed, *(p for p in Profile if p is not claimed)):
+            found = run.verdict(name, profile)
+            counts = ", ".join(
+                f"{count} {outcome.replace('_', ' ')}" for outcome, count in found.counts.items() if count
+            )
+            mark = "claimed" if profile is claimed else "not claimed"
+            scope = f"profile {profile} ({mark}), tier {plan.tier}, edition {found.edition}"
+            yield styles[found.ruling], f"{name}: {found.ruling.upper()} in {scope}: {len(found.due)} due: {counts}"
+            if found.broken and profile is claimed:
+                yield "bad", f"  broken: {', '.join(found.broken)}"
+        yield from (("plain", line) for line in _unblocking(run, name))
+    yield from (("bad", problem) for problem in waiver_problems(run))
+
+
+def _unblocking(run: Run, target: str) -> Iterator[str]:
+    """Yield what the author would do to have the blocked clauses judged."""
+    blocked: dict[str, set[str]] = {}
+    for record in run.records:
+        if record.target == target and record.outcome is Outcome.BLOCKED:
+            blocked.setdefault(record.blocked_by, set()).add(record.clause)
+    for by, clauses in blocked.items():
+        if not by.startswith("sample:"):
+            names = sorted(clauses)
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            yield f"  {len(names)} blocked by {by}: {', '.join(names[:MOST_NAMES])}{more}"
+    kinds = {kind.name: kind for kind in sample_kinds(run.plans[target].interface)}
+    missing = [name.removeprefix("sample:") for name in blocked if name.startswith("sample:")]
+    if not missing:
+        return
+    count = len({clause for by, clauses in blocked.items() if by.startswith("sample:") for clause in clauses})
+    yield f"  {count} blocked for want of samples. Paste into nomos.toml and fill in:"
+    yield ""
+    for name in missing:
+        kind = kinds[name]
+        yield f"    # {kind.meaning}"
+        yield from (f"    {line}" for line in kind.lines.splitlines())
+        if kind.declinable:
+            yield "    # or, where the provider has nothing of the kind:"
+            yield "    # [declined]"
+            yield f'    # {name} = "why"'
+        yield ""

@@ -1,0 +1,1 @@
+"""Targets: the provider under test, as one string on the command line."""

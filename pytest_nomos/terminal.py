@@ -1,0 +1,44 @@
+"""The terminal: a header that says what is under test, and a verdict at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_nomos.session.run import Run
+from pytest_nomos.session.subject import digest
+from pytest_nomos.session.verdicts import summary
+
+_MARKUP = {
+    "good": {"green": True, "bold": True},
+    "bad": {"red": True, "bold": True},
+    "doubt": {"yellow": True, "bold": True},
+}
+
+
+class Terminal:
+    """The hooks that speak to the person."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def pytest_report_header(self) -> list[str]:
+        """Say what is under test, by which edition, at which tier, with which seed."""
+        run = self._run
+        lines = [
+            f"nomos: edition {run.settings.edition}, seed {run.seed}, settings {run.settings.path or '(none found)'}"
+        ]
+        for name, plan in run.plans.items():
+            sha = digest(plan.subject) if plan.subject else None
+            lines.append(
+                f"nomos: target {name} = {plan.spec}, interface {plan.interface}, tier {plan.tier}"
+                + (f", sha256:{sha[:16]}…" if sha else "")
+            )
+        return lines
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """Give the verdict for both profiles, and what would have to be written for the rest to be judged."""
+        if config.getoption("collectonly"):
+            return
+        terminalreporter.section("nomos verdict", sep="=")
+        for style, line in summary(self._run):
+            terminalreporter.write_line(line, **_MARKUP.get(style, {}))

@@ -1,0 +1,52 @@
+"""One dead binary is one failed clause and the rest blocked by it, not sixty errors."""
+
+from pathlib import Path
+
+import pytest
+from plugin.conftest import Runner
+
+
+def provider(folder: Path, text: str, mode: int = 0o755) -> None:
+    script = folder / "provider"
+    script.write_text(text)
+    script.chmod(mode)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("#!/bin/sh\necho no config >&2\nexit 3\n", ("exit", "3", "no config")),
+        ("#!/bin/sh\necho hello world\nsleep 60\n", ("hello world", "PORT=")),
+        ("#!/bin/sh\necho PORT=80\nsleep 60\n", ("80", "1024")),
+        ("#!/no/such/interpreter\n", ("/no/such/interpreter",)),
+    ],
+    ids=["exits", "garbage", "port", "interpreter"],
+)
+def test_a_dead_binary_fails_one_clause_and_says_why(
+    author: Runner, tmp_path: Path, text: str, says: tuple[str, ...]
+) -> None:
+    provider(tmp_path, text)
+    ran = author("--nomos-provider=./provider", "--nomos-report=rep")
+    assert ran.code == 1, ran.text
+    outcomes = [c for c in ran.report()["targets"][0]["clauses"] if c["outcome"] == "failed"]
+    assert len(outcomes) == 1, outcomes
+    for word in says:
+        assert word in ran.out
+    assert ran.tally().get("errors", 0) == 0
+    assert "Traceback" not in ran.text
+
+
+def test_a_file_that_is_not_executable_says_chmod(author: Runner, tmp_path: Path) -> None:
+    provider(tmp_path, "#!/bin/sh\n", mode=0o644)
+    ran = author("--nomos-provider=./provider")
+    assert ran.code == 1
+    assert "chmod +x" in ran.out
+
+
+def test_an_empty_config_blocks_what_needs_samples_and_prints_the_lines_to_paste(author: Runner, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "nomos.toml").write_text('[config]\ndirectory = "data"\n')
+    ran = author("--nomos-provider=registered:config/files", "--nomos-tier=testing")
+    assert ran.code == 10, ran.text
+    assert "[[samples.values]]" in ran.out
+    assert "NOT JUDGED" in ran.out

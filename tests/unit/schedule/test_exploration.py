@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from nomos_contracts.exploration import Budget, Explorer, Shrinker
+from nomos_contracts.provider import Answer
+from nomos_contracts.schedule import Pairing, Step, draw, from_json, run
+from nomos_contracts.violation import Blocked, Violation
+from unit.schedule.boxes import OPERATIONS, Boxes, BoxModel, Factory
+
+QUICK = Budget(shrink=30, replay=30)
+
+
+class Forgetful(Boxes):
+    """Loses what is put into the second box and every later one, if it is over 500."""
+
+    def put(self, box: str, number: int) -> Answer:
+        first = next(iter(self.contents))
+        return super().put(box, 0 if box != first and number > 500 else number)
+
+
+class Mute(Boxes):
+    """Answers wrongly from the first question on."""
+
+    def get(self, box: str) -> Answer:
+        return Answer("Get", {"box": box}, "OK", value=-1)
+
+
+@dataclass
+class Wavering(Boxes):
+    """Answers a share of its calls wrongly, whenever it likes."""
+
+    source: random.Random = field(default_factory=random.Random)
+    share: float = 0.03
+
+    def get(self, box: str) -> Answer:
+        answer = super().get(box)
+        return Answer("Get", answer.request, "OK", value=-1) if self.source.random() < self.share else answer
+
+
+def violation_of(factory: Factory, budget: Budget = QUICK, seed: int = 1) -> Violation:
+    with pytest.raises(Violation) as caught:
+        Explorer(factory.pairing(), budget).explore(random.Random(seed))
+    return caught.value
+
+
+def test_a_correct_target_is_acquitted_and_the_tally_says_what_was_tried():
+    factory = Factory(Boxes)
+    tally = Explorer(factory.pairing(), Budget(lengths=(10, 20, 30))).explore(random.Random(2))
+    assert (tally.schedules, tally.drawn) == (3, 60)
+    assert 40 < tally.compared <= 60
+    assert (factory.made, factory.open) == (3, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_failure_is_reported_with_the_shortest_sequence_that_shows_it(seed: int):
+    violation = violation_of(Factory(Forgetful), seed=seed)
+    steps = from_json(violation.evidence["schedule"])
+    assert [step.kind for step in steps] == ["make", "make", "put", "get"]
+    assert steps[2].args["number"] > 500
+    assert violation.evidence["fails"] == "fails 10 of 10"
+    assert violation.evidence["sequence"].startswith("1. Make → OK; 2. Make → OK; 3. Put ")
+    assert "fails 10 of 10" in violation.got
+    assert violation.evidence["shortened_from"] >= 4
+
+
+def test_the_exchanges_of_the_shortest_sequence_come_with_the_violation_the_failing_one_last():
+    violation = violation_of(Factory(Forgetful))
+    assert [answer.method for answer in violation.answers] == ["Make", "Make", "Put", "Get"]
+    assert violation.answers[-1].value == 0
+
+
+def test_every_target_that_was_started_is_left():
+    factory = Factory(Forgetful)
+    violation_of(factory)
+    assert factory.made > 12
+    assert factory.open == 0
+
+
+def test_ten_replays_run_on_ten_fresh_targets():
+    factory = Factory(Mute)
+    budget = Budget(shrink=0)
+    violation_of(factory, budget)
+    assert factory.made == 1 + budget.replays
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_target_that_answers_three_percent_wrongly_is_convicted_every_time(seed: int):
+    source = random.Random(seed)
+    violation = violation_of(Factory(lambda: Wavering(source=source)), Budget(shrink=0.2, replay=5), seed)
+    assert violation.answers[-1].value == -1
+    assert violation.expected.startswith("Get answers")
+
+
+def test_a_failure_that_never_comes_back_is_still_a_violation_and_says_so():
+    @dataclass
+    class Once(Boxes):
+        """Answers one call wrongly in its life and in that of all its successors."""
+
+        left: list[int] = field(default_factory=list)
+
+        def get(self, box: str) -> Answer:
+            return Answer("Get", {"box": box}, "OK", value=self.left.pop()) if self.left else super().get(box)
+
+    left = [-1]
+    violation = violation_of(Factory(lambda: Once(left=left)))
+    assert violation.evidence["fails"] == "fails 0 of 10"
+    assert "the recorded exchange is what counts" in violation.got
+    assert violation.answers[-1].value == -1
+
+
+def test_a_failure_that_comes_now_and_then_says_how_often():
+    source = random.Random(4)
+    violation = violation_of(Factory(lambda: Wavering(source=source, share=0.5)))
+    fails = int(violation.evidence["fails"].split()[1])
+    assert 0 < fails < 10
+
+
+def test_a_story_too_long_to_read_is_cut_in_the_middle_and_its_schedule_is_whole():
+    violation = violation_of(Factory(Forgetful), Budget(shrink=0, replays=0), seed=3)
+    steps = violation.evidence["schedule"]
+    assert len(steps) > 14
+    story = violation.evidence["sequence"].split("; ")
+    assert len(story) == 13
+    assert story[6] == f"… {len(steps) - 12} more"
+    assert len(violation.answers) <= 12
+
+
+def test_no_step_is_taken_once_the_time_is_over():
+    clock = iter(range(10_000))
+    explorer = Explorer(Factory(Boxes).pairing(), Budget(lengths=(50, 50), seconds=20), now=lambda: next(clock))
+    tally = explorer.explore(random.Random(1))
+    assert 0 < tally.compared < 21
+
+
+def test_shortening_stops_in_time_and_keeps_what_it_has():
+    factory = Factory(Forgetful)
+    pairing = factory.pairing()
+    schedule = draw(OPERATIONS, 200, random.Random(3))
+    first = run(pairing, schedule)
+    assert first.disagreement is not None
+    made = factory.made
+    assert Shrinker(pairing, first, end=0.0, now=lambda: 1.0).shrink() is first
+    assert factory.made == made
+
+
+def test_shortening_does_not_slip_to_another_failure():
+    class TwoFaults(Forgetful):
+        """Also gives a wrong code for a box that was looked into twice."""
+
+        def get(self, box: str) -> Answer:
+            self.calls += 1
+            answer = super().get(box)
+            return Answer("Get", {"box": box}, "INTERNAL", value=-1) if self.calls > 60 else answer
+
+    pairing = Factory(TwoFaults).pairing()
+    schedule = (Step("make"), *[Step("get", {"box": {"$step": 0, "at": ["id"]}})] * 61)
+    shortest = Shrinker(pairing, run(pairing, schedule), end=float("inf"), now=lambda: 0.0).shrink()
+    assert shortest.signature == ("get", "INTERNAL")
+    assert len(shortest.schedule) == 62
+
+
+def test_a_target_that_cannot_be_started_blocks_the_exploration():
+    @contextmanager
+    def never() -> Generator[Boxes]:
+        raise Blocked("clause:PROC-START-001", "it never announced")
+        yield Boxes()
+
+    with pytest.raises(Blocked, match="it never announced"):
+        Explorer(Pairing(OPERATIONS, never, BoxModel)).explore(random.Random(1))
+
+
+def test_a_start_that_fails_during_the_replays_takes_nothing_from_the_proof():
+    factory = Factory(Mute)
+
+    @contextmanager
+    def once() -> Generator[Boxes]:
+        if factory.made:
+            raise Blocked("environment", "no more processes")
+        with factory.fresh() as target:
+            yield target
+
+    with pytest.raises(Violation) as caught:
+        Explorer(Pairing(OPERATIONS, once, BoxModel), QUICK).explore(random.Random(1))
+    assert caught.value.evidence["fails"] == "fails 0 of 0"
+
+
+def test_an_error_of_the_kit_is_no_violation():
+    class Broken(BoxModel):
+        def judge(self, step: Step, answer: Answer | None) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Explorer(Pairing(OPERATIONS, Factory(Boxes).fresh, Broken)).explore(random.Random(1))
+
+
+def test_limits_of_the_settings_change_the_budget():
+    assert Budget.within({}) == Budget()
+    budget = Budget.within({"schedule_seconds": 5, "schedule_shrink": 0.5, "schedule_replays": 3, "call": 30})
+    assert (budget.seconds, budget.shrink, budget.replays) == (5, 0.5, 3)
