@@ -38,11 +38,14 @@ def encoded(data: bytes) -> dict[str, str]:
 
 
 def readable(value: Message) -> Any:
-    """Return a message in protobuf's JSON mapping; whole numbers without a fraction, which not every release writes so."""
+    """Return a message in protobuf's JSON mapping, in the same words with every release and run.
+
+    Keys are sorted, and whole numbers have no fraction.
+    """
 
     def whole(part: Any) -> Any:
         if isinstance(part, dict):
-            return {key: whole(item) for key, item in part.items()}
+            return {key: whole(part[key]) for key in sorted(part)}
         if isinstance(part, list):
             return [whole(item) for item in part]
         if isinstance(part, float) and part.is_integer() and abs(part) <= 2**53 and str(part) != "-0.0":
@@ -89,7 +92,7 @@ def message(name: str, value: Message, note: str = "", **more: Any) -> dict[str,
 def tolerated(name: str, kind: type[Message], data: bytes, note: str) -> dict[str, Any]:
     """Return the vector of bytes that nobody writes and everybody must read."""
     read = kind.FromString(data)
-    read.DiscardUnknownFields()  # type: ignore[attr-defined] # missing in the published stubs
+    read.DiscardUnknownFields()
     return {
         "name": name,
         "message": read.DESCRIPTOR.full_name,
@@ -388,7 +391,7 @@ def errors() -> list[dict[str, Any]]:
     known = [ProviderError(f"what went wrong ({row.code})", row.code, provider="config-files") for row in TABLE]
     special = {
         "unknown-code": ProviderError("a code that no table has", "MOON_PHASE_ERROR"),
-        "detail": ProviderError("directory: is not a folder", "INVALID_SPEC", details={"key": "directory"}),
+        "with-key": ProviderError("directory: is not a folder", "INVALID_SPEC", details={"key": "directory"}),
         "unicode": ProviderError(f"größe: {UNICODE}", "NOT_FOUND"),
         "retry-after": ProviderError("slow down", "RATE_LIMIT_ERROR", retry_after=1.5, provider="config-http"),
         "overridden": ProviderError("this time it may help", "PROVIDER_INTERNAL", category="network", retryable=True),

@@ -76,7 +76,7 @@ def describe(provider: ConfigService) -> ProviderInfo:
     else:
         known = provider.info()
         # A type may have any characters, a name may not.
-        info = ProviderInfo(re.sub(r"[^A-Za-z0-9.+_/-]", "-", known.type), known.type, known.version)
+        info = ProviderInfo(re.sub(r"[^A-Za-z0-9.+_-]", "-", known.type), known.type, known.version)
     interfaces = list(info.interfaces)
     for name, version in (("", ""), (CONFIG, "1")):
         functions = functions_of(provider, name)

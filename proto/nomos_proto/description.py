@@ -35,7 +35,7 @@ class ProviderInfo:
     """What a provider is.
 
     Attributes:
-        name: letters, digits, ``. + - _`` and ``/``.
+        name: letters, digits, `.`, `+`, `-`, `_`.
         type: kind of provider, equal to `type` of Info.
         version: semantic version without a leading v.
         interfaces: what it implements.

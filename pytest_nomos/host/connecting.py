@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import stat
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,12 @@ import psutil
 
 from nomos_contracts.provider import StartFailure
 from nomos_proto.messages import SERVICE
+from pytest_nomos.host.cancellation import Cancel
 from pytest_nomos.host.channels import ChannelPool
 from pytest_nomos.host.diagnosis import Finding
 from pytest_nomos.host.limits import Limits
 from pytest_nomos.host.metadata import CallMetadata
-from pytest_nomos.host.process import ProviderProcess
+from pytest_nomos.host.process import CANCEL_POLL, ProviderProcess
 
 PROBE_SECONDS: Final = 0.5
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
@@ -67,7 +67,7 @@ class Connecting:
         self._taken = taken
         self.attempts = 0
 
-    def run(self, cancel: threading.Event | None = None) -> Finding | None:
+    def run(self, cancel: Cancel | None = None) -> Finding | None:
         """Try to connect; None once it is done.
 
         A connection counts as soon as any gRPC status comes back: what it says is for a clause to judge.
@@ -112,14 +112,18 @@ class Connecting:
         self._pool.adopt(link)
         return None
 
-    def _pause(self, attempt: int, deadline: float, cancel: threading.Event | None) -> bool:
+    def _pause(self, attempt: int, deadline: float, cancel: Cancel | None) -> bool:
         """Wait before the next attempt; False if there is no point in one."""
         until = min(time.monotonic() + attempt * self._limits.connect_backoff, deadline)
         if self._process is not None:
             process = self._process
             ended = process.wait_until(lambda: process.exit is not None, until, cancel)
             return not ended and not (cancel is not None and cancel.is_set())
-        return not (cancel or threading.Event()).wait(until - time.monotonic())
+        while (left := until - time.monotonic()) > 0:
+            if cancel is not None and cancel.is_set():
+                return False
+            time.sleep(min(left, CANCEL_POLL))
+        return True
 
     def _ended(self, seconds: float) -> bool:
         """Whether the process has ended; a lost connection may be noticed before the end of the process."""

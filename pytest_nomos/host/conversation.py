@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from nomos_contracts.provider import Answer
@@ -26,6 +27,8 @@ V1: Final = f"/{messages.SERVICE}/"
 V2: Final = "/nomos.provider.v2.ProviderService/"
 REMEMBERED: Final = 64
 """Exchanges that are kept for reports."""
+REMEMBERED_BYTES: Final = 256 * 1024
+"""Larger answers are kept without their value: 64 of them would fill the memory."""
 
 
 class Conversation:
@@ -36,6 +39,7 @@ class Conversation:
         self._setup = setup
         self._limits = limits
         self._answers: deque[Answer] = deque(maxlen=REMEMBERED)
+        self._good_init: bytes | None = None
 
     def _caller(self) -> Caller | Reply:
         """Return what calls the provider, or the reply that stands for its absence."""
@@ -74,8 +78,15 @@ class Conversation:
         caller = self._caller()
         reply = caller if isinstance(caller, Reply) else caller.unary(method, request, seconds, further)
         answer = to_answer(name, shown, reply, decode, seconds)
-        self._answers.append(answer)
+        self._remember(answer)
         return answer
+
+    def _remember(self, answer: Answer) -> None:
+        size = len(answer.response or b"")
+        if size > REMEMBERED_BYTES:
+            value = f"({size} bytes)"
+            answer = replace(answer, response=None, struct=None, value=value)
+        self._answers.append(answer)
 
     def _v1(self, name: str, shown: Any, request: bytes, seconds: float) -> Answer:
         return self._exchange(name, V1 + name, shown, request, seconds, decode=DECODERS[name])
@@ -97,7 +108,11 @@ class Conversation:
         name = self._alias if alias is None else alias
         source = self._setup.source_file_path if source_file_path is None else source_file_path
         shown = {"alias": name, "config": dict(sent), "source_file_path": source}
-        return self._v1("Init", shown, messages.encode_init_request(name, sent, source), self._seconds(timeout))
+        request = messages.encode_init_request(name, sent, source)
+        answer = self._v1("Init", shown, request, self._seconds(timeout))
+        if answer.ok:
+            self._good_init = request
+        return answer
 
     def initialise(self, *, timeout: float | None = None) -> Answer:
         """Validate the good config against the schema of the settings or of the provider, then call Init with it.
@@ -138,7 +153,7 @@ class Conversation:
 
         def finish(reply: Reply) -> Answer:
             answer = to_answer("Fetch", shown, reply, DECODERS["Fetch"], seconds)
-            self._answers.append(answer)
+            self._remember(answer)
             return answer
 
         caller = self._caller()

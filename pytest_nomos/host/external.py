@@ -14,6 +14,7 @@ from nomos_contracts.provider import Announcement, Exit, StartFailure
 from nomos_proto.messages import SERVICE
 from pytest_nomos.host import diagnosis, program
 from pytest_nomos.host.announcement import Announced, AnnouncementParser, Refused, quote
+from pytest_nomos.host.cancellation import Cancel
 from pytest_nomos.host.channels import ChannelPool
 from pytest_nomos.host.connecting import Connecting, listening_ports
 from pytest_nomos.host.diagnosis import Finding, StartFailed
@@ -71,7 +72,7 @@ class ExternalProvider:
         self._began = 0.0
         self._ending = threading.Lock()
 
-    def start(self, cancel: threading.Event | None = None) -> None:
+    def start(self, cancel: Cancel | None = None) -> None:
         """Execute the program, read its announcement and connect; a start that fails leaves no process.
 
         Args:
@@ -124,7 +125,7 @@ class ExternalProvider:
             return Finding(reason.failure, str(reason))
         return Finding(StartFailure.SPAWN, f"{error.stage}: {error.strerror}")
 
-    def _discover(self, cancel: threading.Event | None) -> None:
+    def _discover(self, cancel: Cancel | None) -> None:
         process = self._running()
         process.await_announcement(self._limits.announce, cancel)
         result = process.parser.result
@@ -138,7 +139,7 @@ class ExternalProvider:
             return
         raise self._failed(self._why_no_announcement(process, cancel))
 
-    def _why_no_announcement(self, process: ProviderProcess, cancel: threading.Event | None) -> Finding:
+    def _why_no_announcement(self, process: ProviderProcess, cancel: Cancel | None) -> Finding:
         if cancel is not None and cancel.is_set():
             return Finding(StartFailure.CANCELLED, "while waiting for the announcement")
         if process.exit is not None:
@@ -156,7 +157,7 @@ class ExternalProvider:
         cause = "it does not print PORT=<number> as its first line, prints it on stderr, or does not flush stdout"
         return Finding(StartFailure.SILENT, seen, cause)
 
-    def connect(self, cancel: threading.Event | None = None) -> None:
+    def connect(self, cancel: Cancel | None = None) -> None:
         """Connect to what was announced.
 
         Raises:
@@ -181,7 +182,7 @@ class ExternalProvider:
             return Reply("UNAVAILABLE", f"the process of provider {self.name!r} {self.process.exit.words}", None, 0.0)
         return self.client.unary(method, request, min(seconds or self._limits.call, self._limits.call))
 
-    def shutdown(self, cancel: threading.Event | None = None) -> Exit | None:
+    def shutdown(self, cancel: Cancel | None = None) -> Exit | None:
         """End the process: close the connections, SIGTERM to its group, after the grace SIGKILL, reap.
 
         Kills at once where the signal cannot be sent, or where the caller cancels. Nothing where it was never started.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,13 +14,18 @@ from types import TracebackType
 from typing import Final, Self
 
 from nomos_contracts.provider import Exit, Start
+from pytest_nomos.host import reaper
+from pytest_nomos.host.cancellation import AnyOf, Cancel
 from pytest_nomos.host.diagnosis import StartFailed
 from pytest_nomos.host.external import ExternalProvider, Places
 from pytest_nomos.host.launch import Launch, Setup
 from pytest_nomos.host.limits import Limits
 from pytest_nomos.host.metadata import CallMetadata
-from pytest_nomos.host.reaping import Reaping
+from pytest_nomos.host.monitor import Event, EventKind, Events, Monitor
+from pytest_nomos.host.process import CANCEL_POLL
+from pytest_nomos.host.reaping import ReaperError, Reaping
 from pytest_nomos.host.running import HostedProvider
+from pytest_nomos.host.supervisor import Supervisor
 
 SHORT: Final = 60
 """Bytes of a folder's path below which sockets in it fit into an address, with room for our own names."""
@@ -37,9 +42,19 @@ class ProviderHost:
         limits: every bound.
         folder: where the temporary folder is made; None for the system's own place.
         logs: folder in which log files are kept; None: they go with the temporary folder.
+        pings: whether providers are pinged.
+        listener: called with each event, in the thread in which it happened.
     """
 
-    def __init__(self, limits: Limits | None = None, folder: Path | None = None, *, logs: Path | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        folder: Path | None = None,
+        *,
+        logs: Path | None = None,
+        pings: bool = True,
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         parent = (Path(tempfile.gettempdir()) if folder is None else folder).absolute()
         name = f"nomos-{uuid.uuid4().hex[:12]}"
@@ -54,7 +69,10 @@ class ProviderHost:
         self._providers: dict[str, HostedProvider] = {}
         self._reserved: set[str] = set()
         self._count = 0
-        self._closed = False
+        self._closing = threading.Event()
+        self._hurry = threading.Event()
+        self._events = Events(listener)
+        self._monitor = Monitor(lambda: self.providers.values(), self.limits, self._events, pings=pings)
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +88,16 @@ class ProviderHost:
         with self._lock:
             return dict(self._providers)
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened to the providers, oldest first."""
+        return self._events.all()
+
+    @property
+    def unhealthy(self) -> dict[str, str]:
+        """The providers whose latest ping was not answered well, with the reason."""
+        return self._monitor.unhealthy
+
     def start(
         self,
         launch: Launch,
@@ -77,7 +105,8 @@ class ProviderHost:
         setup: Setup | None = None,
         *,
         limits: Limits | None = None,
-        cancel: threading.Event | None = None,
+        restart: bool = False,
+        cancel: Cancel | None = None,
     ) -> Start:
         """Start a provider and connect to it; Init is not called. Never raises for what a provider does.
 
@@ -86,6 +115,7 @@ class ProviderHost:
             alias: under which it is known here and in its logs.
             setup: configuration, source file, metadata.
             limits: other limits than the host's.
+            restart: start it again when it crashes, as often as the limits allow.
             cancel: gives the start up once it is set; the start then fails as ``CANCELLED``.
 
         Raises:
@@ -101,24 +131,40 @@ class ProviderHost:
                 raise AliasTakenError(f"a provider with alias {alias!r} runs already; stop it first")
             self._reserved.add(alias)
         try:
-            external = self._external(launch, alias, limits, metadata)
-            try:
-                external.start(cancel)
-            except StartFailed as failure:
-                self._clear(external)
-                return Start(None, failure.error)
-            except BaseException:
-                self._clear(external)
-                raise
-            provider = HostedProvider(external, setup, limits, lambda: self._stop(alias, provider))
+            external = self._started(launch, alias, limits, metadata, AnyOf(cancel, self._closing))
+            provider = HostedProvider(external, setup, limits, lambda: self._stop(provider, supervisor))
+            supervisor = None
+            if restart:
+                again = AnyOf(_Stopping(provider), self._closing)
+                supervisor = Supervisor(
+                    provider,
+                    lambda: self._started(launch, alias, limits, metadata, again),
+                    self._clear,
+                    limits,
+                    self._events,
+                )
             with self._lock:
                 self._providers[alias] = provider
-            return Start(provider, None)
+        except StartFailed as failure:
+            return Start(None, failure.error)
         finally:
             with self._lock:
                 self._reserved.discard(alias)
+        if supervisor is not None:
+            supervisor.watch()
+        self._monitor.start()
+        return Start(provider, None)
 
-    def _external(self, launch: Launch, alias: str, limits: Limits, metadata: CallMetadata) -> ExternalProvider:
+    def _started(
+        self, launch: Launch, alias: str, limits: Limits, metadata: CallMetadata, cancel: Cancel
+    ) -> ExternalProvider:
+        """Start one process in folders of its own.
+
+        Raises:
+            StartFailed: why not; nothing is left of it.
+        """
+        if self._closing.is_set():
+            raise ReaperError("the host is closed")
         self._reaping.start()
         with self._lock:
             self._count += 1
@@ -126,44 +172,86 @@ class ProviderHost:
         name = f"{number}-{re.sub(r'[^A-Za-z0-9._+-]', '_', alias)[:40]}"
         base = self._folder / name
         places = Places(base / "scratch", base if self._logs is None else self._logs / name, self._sockets / f"s{number}")
-        places.scratch.mkdir(parents=True)
-        places.logs.mkdir(parents=True, exist_ok=True)
-        return ExternalProvider(alias, launch, places, limits, self._reaping, metadata)
+        external = ExternalProvider(alias, launch, places, limits, self._reaping, metadata)
+        try:
+            places.scratch.mkdir(parents=True)
+            places.logs.mkdir(parents=True, exist_ok=True)
+            external.start(cancel)
+        except BaseException:
+            self._clear(external)
+            raise
+        return external
 
     def _clear(self, external: ExternalProvider) -> None:
-        shutil.rmtree(external.places.scratch.parent, ignore_errors=True)
+        reaper.remove(str(external.places.scratch.parent))
         external.places.socket.unlink(missing_ok=True)
 
-    def _stop(self, alias: str, provider: HostedProvider) -> Exit | None:
+    def _stop(self, provider: HostedProvider, supervisor: Supervisor | None) -> Exit | None:
+        provider.stopping = True
+        if supervisor is not None:
+            supervisor.join()
         external = provider.external
         try:
             external.ask_shutdown()
-            return external.shutdown()
+            return external.shutdown(self._hurry)
         finally:
             external.kill()
             self._clear(external)
+            self._monitor.forget(provider.alias)
             with self._lock:
-                if self._providers.get(alias) is provider:
-                    del self._providers[alias]
+                registered = self._providers.get(provider.alias) is provider
+                if registered:
+                    del self._providers[provider.alias]
+            if registered and external.killed:
+                message = f"provider {provider.alias!r} did not end within {self.limits.grace:g} s of SIGTERM and was killed"
+                self._events.add(provider.alias, EventKind.KILLED, message)
 
     def close(self) -> None:
-        """Stop every provider in the orderly way, all at once, and remove the temporary folder. Idempotent."""
-        if os.getpid() != self._owner:
+        """Stop every provider in the orderly way, all at once, and remove the temporary folder. Idempotent.
+
+        An interrupt (KeyboardInterrupt) cuts the graces short: everything is killed at once, then it goes on its way.
+        """
+        if os.getpid() != self._owner or self._closing.is_set():
             return  # a fork of this process owns none of it
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            providers = list(self._providers.values())
+        self._closing.set()
         try:
-            _all_at_once([provider.stop for provider in providers])
+            self._monitor.stop()
+            self._stop_all()
         finally:
             self._reaping.close()
 
+    def _stop_all(self) -> None:
+        threads: list[threading.Thread] = []
+        try:
+            # A start that is under way sees that the host is closing, and either fails or appears among the providers.
+            while self._reserved or self._providers:
+                threads = [
+                    threading.Thread(target=provider.stop, name=f"nomos-stop-{alias}")
+                    for alias, provider in self.providers.items()
+                ]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                if self._reserved:
+                    time.sleep(CANCEL_POLL)
+        except BaseException:
+            self._hurry.set()
+            for provider in self.providers.values():
+                if provider.external.channel is not None:
+                    provider.external.channel.close()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+            raise
 
-def _all_at_once(tasks: list[Callable[[], object]]) -> None:
-    threads = [threading.Thread(target=task, name="nomos-stop") for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+class _Stopping:
+    """Set once a provider is being stopped."""
+
+    def __init__(self, provider: HostedProvider) -> None:
+        self._provider = provider
+
+    def is_set(self) -> bool:
+        """Whether to give up."""
+        return self._provider.stopping

@@ -19,6 +19,7 @@ import psutil
 from nomos_contracts.provider import Exit, Usage
 from pytest_nomos.host import reaper
 from pytest_nomos.host.announcement import AnnouncementParser
+from pytest_nomos.host.cancellation import Cancel
 from pytest_nomos.host.output import LogFile, Output
 from pytest_nomos.host.reaping import ReaperError, Reaping
 
@@ -227,7 +228,7 @@ class ProviderProcess:
         if ended is not None and self.on_end is not None:
             self.on_end(ended)
 
-    def await_announcement(self, timeout: float, cancel: threading.Event | None = None) -> None:
+    def await_announcement(self, timeout: float, cancel: Cancel | None = None) -> None:
         """Wait for a complete first line, the end of stdout, the end of the process, *cancel*, or *timeout* seconds.
 
         What was seen stands in `parser`, `exit` and `stdout_open` afterwards; of an end of stdout and an end of the
@@ -244,7 +245,7 @@ class ProviderProcess:
     def _settled(self) -> bool:
         return self.parser.result is not None or self._exit is not None
 
-    def wait_until(self, condition: Callable[[], bool], deadline: float, cancel: threading.Event | None = None) -> bool:
+    def wait_until(self, condition: Callable[[], bool], deadline: float, cancel: Cancel | None = None) -> bool:
         """Wait for a condition on this process until *deadline* on the monotonic clock, or until *cancel* is set."""
         with self._changed:
             while not condition():
@@ -283,7 +284,7 @@ class ProviderProcess:
         """Whether it was started and runs."""
         return self.pid != 0 and self._exit is None
 
-    def wait(self, timeout: float, cancel: threading.Event | None = None) -> Exit | None:
+    def wait(self, timeout: float, cancel: Cancel | None = None) -> Exit | None:
         """Wait for its end; None if it still runs after *timeout* seconds."""
         self.wait_until(lambda: self._exit is not None, time.monotonic() + timeout, cancel)
         return self._exit
@@ -350,7 +351,7 @@ class ProviderProcess:
             with contextlib.suppress(psutil.Error):
                 for connection in member.net_connections("tcp"):
                     if connection.status == psutil.CONN_LISTEN and connection.laddr:
-                        found.add((connection.laddr.ip, connection.laddr.port))
+                        found.add((connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port))
         return sorted(found)
 
     def close(self) -> None:

@@ -6,10 +6,10 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nomos_contracts.provider import Announcement, Exit, Usage
+from nomos_contracts.provider import Announcement, Answer, Exit, Usage
 from pytest_nomos.host.channels import PoolFigures
-from pytest_nomos.host.conversation import Conversation
-from pytest_nomos.host.exchange import Caller, Reply
+from pytest_nomos.host.conversation import V1, Conversation
+from pytest_nomos.host.exchange import DECODERS, Caller, Pending, Reply, to_answer
 from pytest_nomos.host.external import ExternalProvider
 from pytest_nomos.host.launch import Setup
 from pytest_nomos.host.limits import Limits
@@ -22,12 +22,15 @@ class HostedProvider(Conversation):
     Where restarts are switched on, the process behind it may change; everything here is about the latest.
 
     Attributes:
+        external: the process and the connection to it.
+        stopping: whether it is being stopped, or was.
         unavailable: why no call can be made now, None where calls can be made.
     """
 
     def __init__(self, external: ExternalProvider, setup: Setup, limits: Limits, stop: Callable[[], Exit | None]) -> None:
         super().__init__(external.name, setup, limits)
         self.external = external
+        self.stopping = False
         self.unavailable: str | None = None
         self._stop = stop
 
@@ -41,6 +44,31 @@ class HostedProvider(Conversation):
         if external.client is None:
             return Reply("UNAVAILABLE", f"provider {self.alias!r} is not connected", None, 0.0)
         return external.client
+
+    def ping(self, seconds: float) -> Pending:
+        """Begin a Health call that appears in no record."""
+
+        def finish(reply: Reply) -> Answer:
+            return to_answer("Health", {}, reply, DECODERS["Health"], seconds)
+
+        caller = self._caller()
+        if isinstance(caller, Reply):
+            pending = Pending(finish)
+            pending.settle(caller)
+            return pending
+        return caller.begin(V1 + "Health", b"", seconds, finish)
+
+    def repeat_init(self, external: ExternalProvider) -> str:
+        """Send the latest Init that succeeded to a new process; return what went wrong, empty where nothing did."""
+        if self._good_init is None:
+            return ""
+        reply = external.call(V1 + "Init", self._good_init, self._limits.call)
+        return "" if reply.code == "OK" else f"its Init failed after the restart: {reply.code} {reply.message}"
+
+    def close_idle(self) -> None:
+        """Close connections that were not used for the idle time."""
+        if self.external.channel is not None:
+            self.external.channel.close_idle()
 
     @property
     def _process(self) -> ProviderProcess:

@@ -1,4 +1,4 @@
-"""Announcement: how a provider tells its caller where it listens, in the written form and in that of the command line."""
+"""Announcement: how a provider says where it listens, in the written form and in that of the command line."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _SECOND_LINE = 1.0
 class AnnouncementContract(Contract):
     """The first line on stdout says where the provider listens, is complete, in time and true.
 
-    Callers read it with a simple scanner: no spaces, no quotes, no log line before it. Flush after printing it: stdout is
-    a pipe here, and most runtimes keep what is written to a pipe until some KiB are there.
+    Callers read it with a simple scanner: no spaces, no quotes, no log line before it. Flush after printing it: stdout
+    is a pipe here, and most runtimes keep what is written to a pipe until some KiB are there.
     """
 
     @clause("PROC-ANNOUNCE-001")
@@ -84,7 +84,9 @@ class AnnouncedFormContract(Contract):
         soon(lambda: wanted in lines() or len(lines()) == 2, _SECOND_LINE)
         seen = lines()
         if wanted not in seen or port is None:
-            expected = f"a line {wanted.decode()} among the first two on stdout" if port else "a line PROVIDER_PORT=<port>"
+            expected = (
+                f"a line {wanted.decode()} among the first two on stdout" if port else "a line PROVIDER_PORT=<port>"
+            )
             raise Violation(expected, shorten(b"\n".join(seen)))
 
 

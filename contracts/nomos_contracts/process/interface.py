@@ -1,4 +1,4 @@
-"""What every provider process has in common, whatever interface it serves: how a start can fail, and what that blocks."""
+"""What all provider processes have in common: how a start can fail, and what is blocked by that."""
 
 from __future__ import annotations
 

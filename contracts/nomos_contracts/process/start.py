@@ -91,9 +91,7 @@ class StartContract(Contract):
         started_or_broken(nomos_start, "PROC-START-004", "gRPC over plaintext HTTP/2 at the announced address")
 
     @clause("PROC-START-005")
-    def test_first_call_is_answered(
-        self, nomos_start: Start, nomos_spawn: Starter, nomos_target: TargetFacts
-    ) -> None:
+    def test_first_call_is_answered(self, nomos_start: Start, nomos_spawn: Starter, nomos_target: TargetFacts) -> None:
         """The server serves when it is announced, not some seconds later; tried twice before it is held against it."""
         bound = nomos_target.limits["connect_timeout"]
         expected = f"an answer to Health within {bound:g} s of the announcement"
@@ -166,9 +164,7 @@ class ProgramContract(Contract):
         nomos_observe("log level", form)
 
     @clause("PROC-START-009")
-    def test_exits_when_it_cannot_listen(
-        self, nomos_start: Start, nomos_spawn: Starter, nomos_scratch: Path
-    ) -> None:
+    def test_exits_when_it_cannot_listen(self, nomos_start: Start, nomos_spawn: Starter, nomos_scratch: Path) -> None:
         """Asked for a socket at a place where none can be, it says so by its exit code and announces nothing."""
         first_running(nomos_start)
         occupied = nomos_scratch / "file"

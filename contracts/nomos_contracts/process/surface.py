@@ -81,7 +81,10 @@ class MethodsContract(Contract):
 
     @clause("PROC-SURFACE-002")
     def test_unknown_methods_are_unimplemented(
-        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_observe: Callable[[str, object], None]
+        self,
+        nomos_provider: RunningProvider,
+        nomos_samples: ConfigSamples,
+        nomos_observe: Callable[[str, object], None],
     ) -> None:
         """Other methods, other versions and other services, each with an empty and with a Fetch's request."""
         before = nomos_provider.fetch(known_path(nomos_samples))
@@ -104,9 +107,7 @@ class MethodsContract(Contract):
     ) -> None:
         """What else is served is nobody's business; it is written down, and the provider survives the question."""
         health = nomos_provider.raw("/grpc.health.v1.Health/Check", b"", timeout=1.0)
-        reflection = nomos_provider.raw(
-            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", b"", timeout=1.0
-        )
+        reflection = nomos_provider.raw("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", b"", timeout=1.0)
         nomos_observe("grpc.health.v1", health.code != "UNIMPLEMENTED")
         nomos_observe("server reflection", reflection.code != "UNIMPLEMENTED")
         expect_ok(nomos_provider.health(), "after the question for other services")
@@ -155,7 +156,9 @@ class UnknownFieldsContract(Contract):
         if only and all(isinstance(value, Mapping) for value in values):
             values = (plain.value.get(only), strange.value.get(only))
         if plain.code != strange.code or not same(*values):
-            raise Violation(f"the answer that came without unknown fields: {plain.summary}", strange.summary, plain, strange)
+            raise Violation(
+                f"the answer that came without unknown fields: {plain.summary}", strange.summary, plain, strange
+            )
 
 
 def _stable(method: str) -> str:
@@ -180,11 +183,16 @@ class MalformedContract(Contract):
     _NO_TEXT = (b"\xc3\x28", b"\xff\xfe", b"\xed\xa0\x80", b"\xf0\x80\x80\xaf")
 
     @clause("PROC-SURFACE-004")
-    def test_malformed_requests_are_errors(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
+    def test_malformed_requests_are_errors(
+        self, nomos_fresh: RunningProvider, nomos_spawn: Starter, nomos_samples: ConfigSamples
+    ) -> None:
         """Before and after Init, in each method; the good Init and the answers are as if nothing had been."""
         for data in (*self._BROKEN, *self._BROKEN_CONFIG):
             self._refused(nomos_fresh, nomos_fresh.raw("Init", data), "Init")
-        initialised(nomos_fresh)
+        good = nomos_fresh.init()
+        if not good.ok:
+            running(nomos_spawn(init=True))  # blocked here if the good Init fails on an untouched process too
+            raise Violation("the good Init to answer OK after malformed ones", good.summary, good)
         path = known_path(nomos_samples)
         before = nomos_fresh.fetch(path)
         for data in self._BROKEN:

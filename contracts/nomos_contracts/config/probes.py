@@ -1,0 +1,141 @@
+"""Probes: the questions that several contracts ask a configuration provider, and how answers are compared."""
+
+from __future__ import annotations
+
+import string
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
+from nomos_contracts.provider import Answer, Path_, RunningProvider
+from nomos_contracts.violation import Violation, expect_ok, same, shorten
+
+CALLERS = 32
+"""Calls in flight where a contract asks for many at once (row D9)."""
+
+SHOWN = 8
+"""Samples that a contract takes where every further one would only repeat the question."""
+
+
+def made_up(random: Random, letters: int = 12) -> str:
+    """Return a name that no provider has; lower-case letters only, so that it is legal everywhere."""
+    return "nomos" + "".join(random.choices(string.ascii_lowercase, k=letters))
+
+
+def is_special(segment: str) -> bool:
+    """Whether a segment is a wildcard or carries a list index."""
+    return segment == "*" or segment.endswith("]")
+
+
+def plain_samples(samples: ConfigSamples) -> list[ValueSample]:
+    """Return the samples at a path of plain names, at most `SHOWN`, one of each depth and kind of value first."""
+    plain = [s for s in samples.values if s.path and not any(is_special(segment) for segment in s.path)]
+    seen: dict[tuple[int, type], ValueSample] = {}
+    for sample in plain:
+        seen.setdefault((len(sample.path), type(sample.value)), sample)
+    first = list(seen.values())
+    return [*first, *(s for s in plain if s not in first)][:SHOWN]
+
+
+def gives(answer: Answer, value: Any) -> bool:
+    """Whether an answer of Fetch is *value*, types included.
+
+    A map may also come unwrapped where it happens to have ``value`` as its only key.
+    """
+    if not answer.ok:
+        return False
+    return same(answer.value, value) or (isinstance(value, dict) and same(answer.struct, value))
+
+
+def expect_sample(answer: Answer, sample: ValueSample, because: str = "") -> None:
+    """See that *answer* is what the author promised.
+
+    Raises:
+        Violation: it is not.
+    """
+    if gives(answer, sample.value):
+        return
+    asked = f"Fetch of {list(sample.path)} answers {shorten(sample.value)}" + (f" ({because})" if because else "")
+    got = shorten(answer.value) if answer.ok else answer.summary
+    raise Violation(asked, got, answer)
+
+
+def alike(left: Answer, right: Answer) -> bool:
+    """Whether two answers to the same question are equal: code and, where they succeeded, value."""
+    if left.code != right.code or bool(left.decode_error) != bool(right.decode_error):
+        return False
+    return left.struct is right.struct if left.struct is None else same(left.struct, right.struct)
+
+
+def fetch_all(
+    provider: RunningProvider, paths: Iterable[Path_], *, at_once: int = CALLERS, timeout: float | None = None
+) -> list[Answer]:
+    """Fetch all *paths* with *at_once* calls in flight and return the answers in their order."""
+    asked = list(paths)
+    answers: list[Answer] = []
+    for start in range(0, len(asked), at_once):
+        pending = [provider.start_fetch(path, timeout=timeout) for path in asked[start : start + at_once]]
+        answers.extend(call.answer() for call in pending)
+    return answers
+
+
+def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """Make all *calls* at the same moment, each in a thread of its own, and return the answers in their order."""
+    gate = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Answer]) -> Answer:
+        gate.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+@dataclass(frozen=True)
+class Steady:
+    """What a provider answers while it is left in peace; whatever is done to it, it answers the same afterwards."""
+
+    before: tuple[tuple[Segments, Answer], ...]
+
+    @classmethod
+    def of(cls, provider: RunningProvider, samples: ConfigSamples) -> Steady:
+        """Ask for some samples and remember the answers; without samples only Health is asked later."""
+        paths = [sample.path for sample in plain_samples(samples)[:4]]
+        return cls(tuple((path, provider.fetch(path)) for path in paths))
+
+    def expect_same(self, provider: RunningProvider, after: str, *shown: Answer) -> None:
+        """See that the provider lives and answers as before.
+
+        Raises:
+            Violation: Health fails, or an answer is another one than before *after*.
+        """
+        expect_ok(provider.health(), f"the process goes on after {after}")
+        for path, before in self.before:
+            now = provider.fetch(path)
+            if not alike(before, now):
+                expected = f"Fetch of {list(path)} after {after} answers as before, {before.summary}"
+                raise Violation(expected, now.summary, *shown, before, now)
+
+
+def expect_samples(provider: RunningProvider, samples: ConfigSamples, because: str) -> None:
+    """See that the provider gives the promised values, at most `SHOWN` of them.
+
+    Raises:
+        Violation: it does not.
+    """
+    for sample in plain_samples(samples):
+        expect_sample(provider.fetch(sample.path), sample, because)
+
+
+def expect_refused(answer: Answer, codes: Sequence[str], path: Path_, why: str) -> None:
+    """See that a Fetch of *path* failed with one of *codes*.
+
+    Raises:
+        Violation: it gave a value, or carries another code.
+    """
+    if answer.code not in codes:
+        raise Violation(f"Fetch of {shorten(list(path))} answers {' or '.join(codes)} ({why})", answer.summary, answer)

@@ -1,0 +1,133 @@
+"""Leaks: what grows with every call will fill the machine one day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Final
+
+from nomos_contracts.clause import clause
+from nomos_contracts.config.samples import ConfigSamples
+from nomos_contracts.contract import Contract
+from nomos_contracts.process.traffic import MADE_UP, TRUNCATED, known_path, missing_path, soon
+from nomos_contracts.provider import RunningProvider
+from nomos_contracts.violation import Violation
+
+_HANDLE_CYCLES: Final = 25
+_HANDLE_BLOCKS: Final = 6
+_HANDLES_A_BLOCK: Final = 5
+"""As many descriptors, threads or children more after each block of 25 cycles (which open 5 connections) are a leak."""
+
+_SETTLE: Final = 0.5
+"""Seconds that a server may take to close the connections that were left."""
+
+_MEMORY_CALLS: Final = 60
+_MEMORY_BLOCKS: Final = 10
+_BYTES_A_CALL: Final = 64 * 1024
+"""A runtime that collects garbage keeps up to about 20 KiB a call until it collects; only more than that is a leak."""
+
+_TIME_CALLS: Final = 40
+_TIME_BLOCKS: Final = 8
+_TIME_FACTOR: Final = 3.0
+_TIME_SECONDS: Final = 0.005
+
+
+def slopes(
+    measure: Callable[[], Mapping[str, float]], block: Callable[[], None], blocks: int, least: float
+) -> dict[str, list[float]]:
+    """Run *block* again and again and measure after each, as long as something grows every time.
+
+    The first block warms up. Caches and pools fill and then stay; only what grows by *least* or more in each of
+    *blocks* blocks in a row has a slope.
+
+    Args:
+        measure: returns values by name.
+        block: a fixed number of cycles.
+        blocks: how often the growth has to be seen.
+        least: growth in one block that counts, in the unit of the values.
+
+    Returns:
+        The measured values of everything that has a slope, by name.
+    """
+    block()
+    seen = [measure()]
+    growing = set(seen[0])
+    for _ in range(blocks):
+        if not growing:
+            break
+        block()
+        seen.append(measure())
+        growing = {name for name in growing if seen[-1][name] - seen[-2][name] >= least}
+    return {name: [values[name] for values in seen] for name in sorted(growing)}
+
+
+class LeakContract(Contract):
+    """Nothing grows with the number of calls, connections and errors.
+
+    Measured on the process and its children as slopes over many cycles after a warm-up; caches, thread pools and garbage
+    collectors fill up and stop, leaks do not.
+    """
+
+    @clause("PROC-LEAK-001")
+    def test_handles_do_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """Cycles of Init, good, bad and broken requests, and new connections; descriptors, threads and children."""
+        known, missing = known_path(nomos_samples), missing_path(nomos_samples)
+        last: dict[str, float] = {}
+
+        def block() -> None:
+            for cycle in range(_HANDLE_CYCLES):
+                if cycle % 5 == 0:
+                    nomos_provider.reconnect()
+                    nomos_provider.init()
+                nomos_provider.fetch(known)
+                nomos_provider.fetch(missing)
+                nomos_provider.raw("Fetch", TRUNCATED)
+                nomos_provider.info()
+
+        def handles() -> dict[str, float]:
+            usage = nomos_provider.usage()
+            return {"descriptors": usage.descriptors, "threads": usage.threads, "children": usage.children}
+
+        def measure() -> dict[str, float]:
+            # Servers close what a caller has left a moment later.
+            soon(lambda: all(count - last.get(k, count) < _HANDLES_A_BLOCK for k, count in handles().items()), _SETTLE)
+            last.update(handles())
+            return dict(last)
+
+        for kind, values in slopes(measure, block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK).items():
+            got = f"{values[0]:g} to {values[-1]:g} over {_HANDLE_BLOCKS * _HANDLE_CYCLES} cycles"
+            raise Violation(f"as many {kind} after many cycles as before", got, evidence={kind: values})
+
+    @clause("PROC-LEAK-002")
+    def test_memory_does_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """Fetches of known paths, and of unknown ones that are all different, as a cache of misses would keep them."""
+        known = known_path(nomos_samples)
+        numbers = count()
+
+        def block() -> None:
+            for _ in range(_MEMORY_CALLS // 2):
+                nomos_provider.fetch(known)
+                nomos_provider.fetch((*MADE_UP, str(next(numbers))))
+
+        least = _MEMORY_CALLS * _BYTES_A_CALL
+        for values in slopes(lambda: {"rss": nomos_provider.usage().rss}, block, _MEMORY_BLOCKS, least).values():
+            calls = _MEMORY_BLOCKS * _MEMORY_CALLS
+            got = f"{(values[-1] - values[0]) / calls / 1024:.0f} KiB more for each of {calls} calls"
+            raise Violation("resident memory that stays as it is over many calls", got, evidence={"rss": values})
+
+    @clause("PROC-LEAK-003")
+    def test_time_does_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """The quickest Fetch of each block, because a busy machine makes calls slower but never quicker."""
+        known = known_path(nomos_samples)
+        quickest = 0.0
+
+        def block() -> None:
+            nonlocal quickest
+            quickest = min(nomos_provider.fetch(known).elapsed for _ in range(_TIME_CALLS))
+
+        for values in slopes(lambda: {"seconds": quickest}, block, _TIME_BLOCKS, 0.0).values():
+            if values[-1] > _TIME_FACTOR * values[0] and values[-1] - values[0] > _TIME_SECONDS:
+                got = f"{values[0] * 1000:.1f} ms at first, {values[-1] * 1000:.1f} ms in the end"
+                raise Violation(
+                    "calls that take as long after many others as before", got, evidence={"seconds": values}
+                )

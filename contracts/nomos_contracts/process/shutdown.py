@@ -1,0 +1,109 @@
+"""Shutdown: the RPC that ends a provider in an orderly way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nomos_contracts.clause import clause
+from nomos_contracts.config.samples import ConfigSamples
+from nomos_contracts.contract import Contract
+from nomos_contracts.process.interface import closed, initialised
+from nomos_contracts.process.traffic import exercise, known_path, missing_path, must_end
+from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
+from nomos_contracts.violation import Violation, expect_ok
+
+
+def must_answer(provider: RunningProvider, target: TargetFacts) -> Answer:
+    """Call Shutdown and return its answer, which is OK, or lost because the process had already ended well.
+
+    Raises:
+        Violation: it failed, did not come in time, or the process crashed over it.
+    """
+    answer = provider.shutdown(timeout=target.limits["shutdown_rpc"])
+    if answer.ok:
+        return answer
+    if closed(answer):
+        ended = provider.wait(target.limits["grace"])
+        if ended is not None and ended.code == 0:
+            return answer
+        got = f"{answer.summary}, and the process {ended.words if ended else 'still runs'}"
+        raise Violation("Shutdown to answer OK", got, answer)
+    raise Violation(f"Shutdown to answer OK within {answer.seconds:g} s", answer.summary, answer)
+
+
+class ShutdownContract(Contract):
+    """Shutdown answers, forgets the configuration, and ends the process.
+
+    Answer first, then stop the server from another thread or task: a graceful stop inside the handler waits for itself.
+    A connection that is closed because the process is gone counts as an answer to whatever comes after Shutdown.
+    """
+
+    @clause("PROC-SHUTDOWN-001")
+    def test_shutdown_is_answered(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """After Init and some use."""
+        exercise(initialised(nomos_fresh), nomos_samples)
+        must_answer(nomos_fresh, nomos_target)
+
+    @clause("PROC-SHUTDOWN-002")
+    def test_process_ends_after_shutdown(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """After Init and a Fetch, while the caller keeps its connection open."""
+        initialised(nomos_fresh).fetch(known_path(nomos_samples))
+        nomos_fresh.shutdown()
+        must_end(nomos_fresh, nomos_target.limits["grace"], "Shutdown")
+
+    @clause("PROC-SHUTDOWN-002")
+    def test_process_ends_after_shutdown_before_init(
+        self, nomos_fresh: RunningProvider, nomos_target: TargetFacts
+    ) -> None:
+        """A provider that was never initialised ends as well."""
+        nomos_fresh.shutdown()
+        must_end(nomos_fresh, nomos_target.limits["grace"], "Shutdown before any Init")
+
+    @clause("PROC-SHUTDOWN-003")
+    def test_second_shutdown_changes_nothing(self, nomos_fresh: RunningProvider, nomos_target: TargetFacts) -> None:
+        """The second one finds the process gone, or is answered as the first one was."""
+        initialised(nomos_fresh)
+        first = nomos_fresh.shutdown()
+        second = nomos_fresh.shutdown(timeout=nomos_target.limits["shutdown_rpc"])
+        if second.code != first.code and not closed(second):
+            raise Violation(
+                f"{first.code} or a closed connection for the second Shutdown", second.summary, first, second
+            )
+
+    @clause("PROC-SHUTDOWN-004")
+    def test_shutdown_before_init_is_fine(self, nomos_fresh: RunningProvider, nomos_target: TargetFacts) -> None:
+        """A host that changes its mind calls it so."""
+        must_answer(nomos_fresh, nomos_target)
+
+    @clause("PROC-SHUTDOWN-005")
+    def test_nothing_is_fetched_after_shutdown(
+        self,
+        nomos_fresh: RunningProvider,
+        nomos_samples: ConfigSamples,
+        nomos_observe: Callable[[str, object], None],
+    ) -> None:
+        """Known and unknown paths, more than once; then Init, only to see what it does."""
+        initialised(nomos_fresh).fetch(known_path(nomos_samples))
+        last = nomos_fresh.shutdown()
+        for path in (known_path(nomos_samples), missing_path(nomos_samples), known_path(nomos_samples)):
+            answer = nomos_fresh.fetch(path)
+            if answer.code != "FAILED_PRECONDITION" and not closed(answer):
+                expected = "FAILED_PRECONDITION or a closed connection for a Fetch after Shutdown"
+                raise Violation(expected, answer.summary, last, answer)
+        answer = nomos_fresh.init()
+        nomos_observe("Init after Shutdown", "connection closed" if closed(answer) else answer.code)
+
+    @clause("PROC-SHUTDOWN-008")
+    def test_left_alone_is_recorded(
+        self, nomos_fresh: RunningProvider, nomos_observe: Callable[[str, object], None]
+    ) -> None:
+        """All connections are closed; whether the provider still serves is written down."""
+        nomos_fresh.reconnect()
+        ended = nomos_fresh.wait(0.1)
+        nomos_observe("after its last caller left", ended.words if ended else "runs on")
+        if ended is None:
+            expect_ok(nomos_fresh.health(), "a provider that runs on also serves on")

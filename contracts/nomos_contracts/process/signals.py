@@ -1,0 +1,107 @@
+"""Signals: how a provider ends when its host asks it to."""
+
+from __future__ import annotations
+
+from nomos_contracts.clause import clause
+from nomos_contracts.config.samples import ConfigSamples
+from nomos_contracts.contract import Contract
+from nomos_contracts.process.interface import closed, first_running, initialised, running
+from nomos_contracts.process.traffic import burst, exercise, known_path, missing_path, must_end
+from nomos_contracts.provider import PendingAnswer, RunningProvider, Start, Starter, TargetFacts
+from nomos_contracts.violation import Violation
+
+_BUSY = 64
+
+
+class SignalContract(Contract):
+    """SIGTERM and SIGINT end the process soon, in whatever state it is.
+
+    A host sends SIGTERM, waits, and kills what is left; what was not written by then is lost. Common causes: a handler
+    that only sets a flag which nobody reads, a graceful stop without a bound, a shell wrapper that does not use exec,
+    a process that is pid 1 of a container and has no handler at all.
+    """
+
+    @clause("PROC-SIGNAL-001")
+    def test_sigterm_ends_a_used_provider(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """After Init and some calls, with the caller's connection open."""
+        exercise(initialised(nomos_fresh), nomos_samples)
+        nomos_fresh.signal("SIGTERM")
+        must_end(nomos_fresh, nomos_target.limits["grace"], "SIGTERM")
+
+    @clause("PROC-SIGNAL-001")
+    def test_sigterm_ends_an_unused_provider(self, nomos_fresh: RunningProvider, nomos_target: TargetFacts) -> None:
+        """Before any Init."""
+        nomos_fresh.signal("SIGTERM")
+        must_end(nomos_fresh, nomos_target.limits["grace"], "SIGTERM before any Init")
+
+    @clause("PROC-SIGNAL-002")
+    def test_sigint_ends_the_provider(self, nomos_fresh: RunningProvider, nomos_target: TargetFacts) -> None:
+        """After Init; Ctrl-C in a terminal sends it."""
+        initialised(nomos_fresh).signal("SIGINT")
+        must_end(nomos_fresh, nomos_target.limits["grace"], "SIGINT")
+
+
+class BusyStopContract(Contract):
+    """Running calls neither keep the process alive for ever nor are they cut off needlessly.
+
+    Stop accepting, let running calls end, and close after a few seconds whatever is left.
+    """
+
+    @clause("PROC-SIGNAL-003")
+    def test_sigterm_ends_a_busy_provider(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """With a slow Fetch in flight where the author named one, else with many quick ones."""
+        provider = initialised(nomos_fresh)
+        grace = nomos_target.limits["grace"]
+        if nomos_samples.slow:
+            calls = burst(provider, nomos_samples.slow, 2, grace / 2)
+        else:
+            calls = burst(provider, [known_path(nomos_samples), missing_path(nomos_samples)], _BUSY, grace / 2)
+        try:
+            provider.signal("SIGTERM")
+            must_end(provider, grace, f"SIGTERM with {len(calls)} calls running")
+        finally:
+            _drop(calls)
+
+    @clause("PROC-SIGNAL-004")
+    def test_running_call_is_finished(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """A slow Fetch ends by its answer or by its own deadline, not by the end of the connection."""
+        provider = initialised(nomos_fresh)
+        seconds = nomos_target.limits["grace"] / 2
+        call = provider.start_fetch(nomos_samples.slow[0], timeout=seconds)
+        try:
+            provider.health()  # by now the Fetch, sent before it, has arrived
+            provider.signal("SIGTERM")
+            answer = call.answer(seconds + 5.0)
+        finally:
+            _drop([call])
+        if closed(answer) and answer.elapsed < 0.9 * seconds:
+            raise Violation("the running Fetch to end by itself", answer.summary, answer)
+
+    @clause("PROC-SIGNAL-005")
+    def test_orderly_end_has_exit_code_0(
+        self, nomos_start: Start, nomos_spawn: Starter, nomos_target: TargetFacts
+    ) -> None:
+        """One process for each of the three ways to ask for the end."""
+        first_running(nomos_start)
+        ways = {name: running(nomos_spawn(init=True)) for name in ("SIGTERM", "SIGINT", "Shutdown")}
+        for name, provider in ways.items():
+            if name == "Shutdown":
+                provider.shutdown()
+            else:
+                provider.signal(name)
+        for name, provider in ways.items():
+            ended = must_end(provider, nomos_target.limits["grace"], name)
+            if ended.code != 0:
+                raise Violation(f"exit code 0 after {name}", f"the process {ended.words}")
+
+
+def _drop(calls: list[PendingAnswer]) -> None:
+    for call in calls:
+        if not call.done():
+            call.cancel()

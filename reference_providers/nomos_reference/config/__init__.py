@@ -1,0 +1,1 @@
+"""Reference providers of the configuration interface."""

@@ -1,0 +1,205 @@
+"""Configuration from a folder of JSON and YAML files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from nomos_proto.errors import ProviderError
+from nomos_proto.provider import CallContext, FunctionSpec, Health, HealthStatus
+from nomos_reference.config.documents import PARSERS
+from nomos_reference.config.limits import Budget, Limits
+from nomos_reference.config.provider import ConfigProvider
+from nomos_reference.config.reading import read
+from nomos_reference.config.settings import Settings, unmet
+from nomos_reference.config.tree import EscapeError, Tree, kind_of
+from nomos_reference.config.walk import WILDCARD, at_positions, missing, shown_path, split_index, walk
+
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+_NO_FILE = {errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP}
+
+
+def os_failure(error: OSError, name: str) -> ProviderError:
+    """Return the error for a file that is there and cannot be read; *name* is its path for a person."""
+    if isinstance(error, EscapeError):
+        return ProviderError(f"{name}: is a link that leads out of the folder", "PERMISSION_DENIED")
+    if isinstance(error, PermissionError):
+        return ProviderError(f"{name}: may not be read by this provider", "PERMISSION_DENIED")
+    if error.errno in _NO_FILE:
+        return ProviderError(f"{name}: is neither a file nor a FIFO", "INVALID_STATE")
+    return ProviderError(f"{name}: cannot be read ({os.strerror(error.errno or 0)})", "NETWORK_ERROR")
+
+
+class FilesSource:
+    """A folder; folders, then files without their ending, then keys are the segments of a path.
+
+    Names that begin with a dot are left out of ``*``, as a shell does it, and are found by their name.
+    """
+
+    def __init__(self, directory: Path, limits: Limits) -> None:
+        """Use *directory*."""
+        self.tree = Tree(directory)
+        self._limits = limits
+
+    @property
+    def limits(self) -> Limits:
+        """Its limits."""
+        return self._limits
+
+    def health(self) -> Health:
+        """Return whether the folder can be read."""
+        try:
+            with self.tree.open(()):
+                return Health(HealthStatus.OK)
+        except OSError:
+            return Health(
+                HealthStatus.DEGRADED,
+                "the folder of the setting `directory` cannot be opened any more; put it back or call Init again",
+            )
+
+    def fetch(self, path: Sequence[str], context: CallContext) -> Any:
+        """Return the value at *path*; a folder answers a map of all that it holds."""
+        budget = Budget(self._limits, context)
+        folder: list[str] = []
+        for at, segment in enumerate(path):
+            if segment == WILDCARD and at == len(path) - 1:
+                break
+            found = self.find(folder, segment)
+            positions: tuple[int, ...] = ()
+            if found is None and (indexed := split_index(segment)) is not None and indexed[0]:
+                found, positions = self.find(folder, indexed[0]), indexed[1]
+            if found is None or (found.endswith("/") and positions):
+                raise missing(path, at)
+            if found.endswith("/"):
+                folder.append(segment)
+                continue
+            document = self.parse([*folder, found], shown_path(path[: at + 1]), budget)
+            return walk(at_positions(document, positions, path, at), path, at + 1)
+        return self.collect(folder, budget)
+
+    def find(self, folder: Sequence[str], name: str) -> str | None:
+        """Return the file in *folder* that a segment names, with ``/`` at its end for a folder; None for nothing.
+
+        Raises:
+            ProviderError: INVALID_STATE where two files have that name, or as `os_failure`.
+        """
+        shown = shown_path([*folder, name])
+        hits = [
+            file + ("/" if kind == "folder" else "")
+            for file in (name, *(name + ending for ending in PARSERS))
+            if (kind := self._kind([*folder, file], shown)) is not None and (kind == "folder") == (file == name)
+        ]
+        if len(hits) > 1:
+            raise ProviderError(f"{shown}: is ambiguous, since {' and '.join(hits)} are both there", "INVALID_STATE")
+        return hits[0] if hits else None
+
+    def _kind(self, parts: Sequence[str], shown: str) -> str | None:
+        try:
+            with self.tree.open(parts) as descriptor:
+                return kind_of(descriptor)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            if error.errno in _NO_FILE:
+                return "other"
+            raise os_failure(error, shown) from error
+
+    def parse(self, parts: Sequence[str], shown: str, budget: Budget) -> Any:
+        """Return the document in a file.
+
+        Raises:
+            ProviderError: it cannot be read or parsed.
+        """
+        try:
+            with self.tree.open(parts) as descriptor:
+                data = read(descriptor, shown, budget)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                raise ProviderError(f"nothing at {shown}", "NOT_FOUND") from error
+            raise os_failure(error, shown) from error
+        return PARSERS[os.path.splitext(parts[-1])[1]](data, shown, budget)  # noqa: PTH122 # a name, not a path
+
+    def collect(self, folder: Sequence[str], budget: Budget) -> dict[str, Any]:
+        """Return all that a folder holds, by name: folders as maps, files as their documents.
+
+        Raises:
+            ProviderError: one of its files cannot be read or parsed.
+        """
+        budget.check_depth(len(folder) + 1)
+        budget.spend_items(1)
+        found: dict[str, Any] = {}
+        for name, is_folder in self._entries(folder):
+            key = name if is_folder else os.path.splitext(name)[0]  # noqa: PTH122 # a name, not a path
+            shown = shown_path([*folder, key])
+            if key in found:
+                raise ProviderError(f"{shown}: is ambiguous, since two files have that name", "INVALID_STATE")
+            parts = [*folder, name]
+            found[key] = self.collect(parts, budget) if is_folder else self.parse(parts, shown, budget)
+        return found
+
+    def _entries(self, folder: Sequence[str]) -> list[tuple[str, bool]]:
+        """Return (name, whether it is a folder) of what ``*`` stands for; special files and links out are left out."""
+        shown = shown_path(folder)
+        try:
+            with self.tree.open(folder) as descriptor:
+                names = sorted(os.listdir(descriptor))
+        except OSError as error:
+            raise os_failure(error, shown) from error
+        entries: list[tuple[str, bool]] = []
+        for name in names:
+            if name.startswith(".") or not name.isprintable():
+                continue
+            try:
+                with self.tree.open([*folder, name]) as descriptor:
+                    mode = os.fstat(descriptor).st_mode
+            except EscapeError:
+                continue
+            except OSError as error:
+                if error.errno in _NOT_THERE | _NO_FILE:
+                    continue
+                raise os_failure(error, shown_path([*folder, name])) from error
+            ending = os.path.splitext(name)[1]  # noqa: PTH122 # a name, not a path
+            if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and ending in PARSERS):
+                entries.append((name, stat.S_ISDIR(mode)))
+        return entries
+
+
+class FilesProvider(ConfigProvider):
+    """The files provider."""
+
+    type: ClassVar[str] = "files"
+    properties: ClassVar[Mapping[str, Any]] = {
+        "directory": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Folder of JSON and YAML files; a relative one starts at the folder of source_file_path.",
+        }
+    }
+    required: ClassVar[tuple[str, ...]] = ("directory",)
+
+    def open(self, settings: Settings, context: CallContext) -> FilesSource:
+        """Return the folder that `directory` names."""
+        directory, limits = settings.path("directory"), settings.limits()
+        settings.finish()
+        source = FilesSource(directory, limits)
+        try:
+            with source.tree.open(()):
+                return source
+        except FileNotFoundError as error:
+            raise unmet("directory", "no such folder") from error
+        except NotADirectoryError as error:
+            raise unmet("directory", "is no folder") from error
+        except PermissionError as error:
+            raise ProviderError("directory: may not be read by this provider", "PERMISSION_DENIED") from error
+        except OSError as error:
+            raise unmet("directory", f"cannot be opened ({os.strerror(error.errno or 0)})") from error
+
+    def functions(self) -> Mapping[str, FunctionSpec]:
+        """Return read, read_bytes, write, exists and list."""
+        from nomos_reference.config.files_functions import functions
+
+        return functions(lambda: self.current().source)
