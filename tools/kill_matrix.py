@@ -2,9 +2,9 @@
 
 Usage: ``python tools/kill_matrix.py [--json FILE] [--jobs N] [--only PREFIX]``
 
-A mutant is killed if what failed (or warned, for a SHOULD) holds all that it lists under ``breaks``, no MUST beyond these
-failed, and everything else passed, warned, does not apply or is blocked by one of its ``breaks``. The matrix is green if
-every mutant is killed and every testable MUST clause kills one.
+A mutant is killed if what failed (or warned, for a SHOULD) holds all that it lists under ``breaks``, no MUST beyond
+these failed, and everything else passed, warned, does not apply or is blocked by one of its ``breaks``. The matrix is
+green if every mutant is killed and every testable MUST clause kills one.
 """
 
 from __future__ import annotations
@@ -67,17 +67,14 @@ def judge(name: str, breaks: frozenset[str]) -> Row:
     if not target:
         row.problems.append("no report: " + " | ".join(text.splitlines()[-5:]))
         return row
+    excuses = {f"clause:{broken}" for broken in breaks}
     for result in target["clauses"]:
         clause, outcome = result["id"], result["outcome"]
         if outcome == "failed":
             row.failed.append(clause)
         elif outcome == "warned":
             row.warned.append(clause)
-        elif outcome in HARMLESS:
-            continue
-        elif outcome == "blocked" and set(result["blocked_by"]) <= {f"clause:{broken}" for broken in breaks}:
-            continue
-        else:
+        elif outcome not in HARMLESS and not (outcome == "blocked" and set(result["blocked_by"]) <= excuses):
             reasons = "; ".join(check["reason"] for check in result["checks"])
             row.problems.append(f"{clause} is {outcome} {','.join(result['blocked_by'])} {reasons}".strip())
     seen = {*row.failed, *row.warned}

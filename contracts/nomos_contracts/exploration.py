@@ -205,7 +205,7 @@ class Shrinker(Generic[Target]):
         schedule = self.best.schedule
         last = len(schedule) - 1
         changers = [i for i, step in enumerate(schedule[:last]) if self.pairing.operation(step.kind).changes]
-        for positions in ([], changers[-1:], changers[:1], changers[-2:], changers):
+        for positions in ([], changers[-1:], changers[-2:], changers, changers[:1]):
             if self._fails(keep(schedule, [*positions, last])):
                 return
 

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from nomos_proto.description import FunctionInfo, InterfaceInfo, ProviderInfo
 from nomos_proto.errors import ProviderError
+from nomos_proto.kinds import is_texts
 from nomos_proto.once import Once
 from nomos_proto.provider import CallContext, ConfigService, FunctionSpec, SupportsDescribe, SupportsFunctions
 from nomos_proto.v2 import provider_pb2
@@ -36,9 +37,9 @@ def read_request(data: bytes) -> provider_pb2.CallRequest:
 def _config_functions(provider: ConfigService) -> Mapping[str, FunctionSpec]:
     def fetch(args: Mapping[str, Any], context: CallContext) -> Any:
         path = args["path"]
-        if not isinstance(path, list) or not all(isinstance(segment, str) for segment in path):  # pyright: ignore[reportUnknownVariableType] # arguments are of any type
+        if not is_texts(path):
             raise ProviderError("path: must be a list of strings", "INVALID_SPEC")
-        return provider.fetch(path, context=context)  # pyright: ignore[reportUnknownArgumentType] # checked above
+        return provider.fetch(path, context=context)
 
     def init(args: Mapping[str, Any], context: CallContext) -> None:
         for name, kind in (("alias", str), ("config", dict), ("source_file_path", str)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from nomos_proto import wire
+from nomos_proto.kinds import is_map
 from nomos_proto.structs import StructError, decode_struct, encode_struct
 
 SERVICE = "nomos.provider.v1.ProviderService"
@@ -110,7 +111,7 @@ def decode_fetch_request(data: wire.Buffer) -> tuple[str, ...]:
 
 def wrap(value: Any) -> Mapping[str, Any]:
     """Return *value* as Fetch sends it: a map as it is, anything else as exactly ``{"value": x}``."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {"value": value}
+    return value if is_map(value) else {"value": value}
 
 
 def encode_fetch_response(struct: Mapping[str, Any] | None, *, max_bytes: int | None = None) -> bytes:

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +165,7 @@ def _socket_path(environ: Mapping[str, str]) -> str | None:
 
 
 @contextlib.contextmanager
-def _stdout_for_us() -> Iterator[int]:
+def _stdout_for_us() -> Generator[int]:
     """Yield a descriptor for stdout; what anyone else prints meanwhile goes to stderr."""
     sys.stdout.flush()
     ours = os.dup(1)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from nomos_proto import wire
+from nomos_proto.kinds import is_map
 
 Key = str | int
 
@@ -116,9 +117,8 @@ def encode_struct(value: Mapping[str, Any], *, max_depth: int = MAX_DEPTH, max_b
 
 
 def _parts(value: Any) -> Iterator[tuple[Key, Any]]:
-    if isinstance(value, Mapping):
-        mapping = cast("Mapping[str, Any]", value)
-        return iter([(key, mapping[key]) for key in reversed(list(mapping))])
+    if is_map(value):
+        return iter([(key, value[key]) for key in reversed(list(value))])
     items = cast("Sequence[Any]", value)
     return iter([(at, items[at]) for at in range(len(items) - 1, -1, -1)])
 

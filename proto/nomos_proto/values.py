@@ -48,7 +48,7 @@ def _fill(message: provider_pb2.Value, value: Any, path: tuple[str | int, ...], 
         if isinstance(value, Mapping):
             fields = message.map_value
             fields.SetInParent()
-            for key, item in value.items():
+            for key, item in cast("Mapping[object, Any]", value).items():
                 if not isinstance(key, str):
                     raise UnencodableError(f"a key is {type(key).__name__}, and only strings can be keys", path)
                 _check_text(key, path)
@@ -77,7 +77,7 @@ def _fill_scalar(message: provider_pb2.Value, value: Any, path: tuple[str | int,
     elif isinstance(value, str):
         _check_text(value, path)
         message.string_value = value
-    elif isinstance(value, bytes | bytearray | memoryview):
+    elif isinstance(value, bytes | bytearray):
         message.bytes_value = bytes(value)
     elif isinstance(value, datetime):
         if value.tzinfo is None:

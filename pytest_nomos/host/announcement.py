@@ -1,4 +1,4 @@
-"""The announcement: the first line on a provider's stdout, read from bytes that may be cut anywhere and hold anything."""
+"""The announcement: the first line on a provider's stdout, from bytes that may be cut anywhere and hold anything."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ class Link:
         """Return the callable of a full method name; bytes in, bytes out."""
         made = self.callables.get(method)
         if made is None:
-            made = self.callables[method] = self.channel.unary_unary(method)
+            channel: Any = self.channel
+            made = self.callables[method] = channel.unary_unary(method)
         return made
 
 
@@ -162,7 +163,7 @@ class ChannelPool:
         return len(stale)
 
     def renew(self) -> None:
-        """Let go of all channels: idle ones are closed now, busy ones after their calls; the next call opens a new one."""
+        """Let go of all channels: idle ones are closed now, busy ones after their calls."""
         with self._lock:
             links, self._links = self._links, []
             for link in links:

@@ -141,7 +141,9 @@ class Connecting:
         if any(number == port for _, number in self._process.listeners()):
             return None
         seen = f"port {port} was announced, and {_holder(port)} was listening on it before the provider was started"
-        return Finding(StartFailure.NOT_LISTENING, seen, "the port was taken, and the provider announced it all the same")
+        return Finding(
+            StartFailure.NOT_LISTENING, seen, "the port was taken, and the provider announced it all the same"
+        )
 
     def _explain(self, cause: str) -> Finding:
         failed = f"failed to connect after {self.attempts} attempts: {cause}"
@@ -158,7 +160,12 @@ def _holder(port: int) -> str:
     """Return who listens on a port, as far as the system tells."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
     return "another process"
 
@@ -170,7 +177,11 @@ def _look(address: str) -> tuple[StartFailure, str, str]:
             connection.sendall(_PREFACE)
             data = connection.recv(64)
     except TimeoutError:
-        return StartFailure.MUTE, f"{address} accepts connections and says nothing", "its server is not started or hangs"
+        return (
+            StartFailure.MUTE,
+            f"{address} accepts connections and says nothing",
+            "its server is not started or hangs",
+        )
     except FileNotFoundError:
         return StartFailure.NOT_LISTENING, f"there is no socket at {address}", "it announces before it listens"
     except ConnectionRefusedError:
@@ -210,5 +221,13 @@ def _judge(address: str, data: bytes) -> tuple[StartFailure, str, str]:
     if data[:2] == b"\x15\x03":
         return StartFailure.NOT_GRPC, f"{address} speaks TLS", "provider connections are plaintext; switch TLS off"
     if len(data) >= _FRAME_HEADER and data[3] == _SETTINGS:
-        return StartFailure.MUTE, f"{address} speaks HTTP/2 and does not answer calls", "its server hangs, or its workers are busy"
-    return StartFailure.NOT_GRPC, f"{address} does not speak HTTP/2, it sends {data[:40]!r}", "no gRPC server listens there"
+        return (
+            StartFailure.MUTE,
+            f"{address} speaks HTTP/2 and does not answer calls",
+            "its server hangs, or its workers are busy",
+        )
+    return (
+        StartFailure.NOT_GRPC,
+        f"{address} does not speak HTTP/2, it sends {data[:40]!r}",
+        "no gRPC server listens there",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nomos_contracts.provider import Answer
 from nomos_proto import messages
@@ -179,7 +179,9 @@ class Conversation:
             name, full, raw_request(request), request, self._seconds(timeout), decode=decode, further=metadata
         )
 
-    def call(self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None) -> Answer:
+    def call(
+        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+    ) -> Answer:
         """Call a function over v2 `Call`.
 
         Raises:
@@ -246,6 +248,6 @@ def _parse(kind: Any, data: bytes) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        return cast("Any", kind).FromString(data)
+        return kind.FromString(data)
     except DecodeError as error:
         raise ValueError(f"no {kind.__name__}: {error}") from error

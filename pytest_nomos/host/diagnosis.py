@@ -20,7 +20,10 @@ _STDERR_CAUSES: Final = (
     (rb"error while loading shared libraries", "a shared library that it is linked to is not installed"),
     (rb"GLIBC_[\d.]+'? not found", "it was built for a newer C library than this system's; link it statically"),
     (rb"env: .*No such file", "the interpreter named in its first line is not on PATH"),
-    (rb"(?i)unknown (flag|option)|unrecognized argument|flag provided but not defined", "it does not know one of its arguments"),
+    (
+        rb"(?i)unknown (flag|option)|unrecognized argument|flag provided but not defined",
+        "it does not know one of its arguments",
+    ),
     (rb"(?i)permission denied", "it was refused access to a file or a port"),
     (rb"(?i)no such file or directory", "a file that it needs does not exist; its working folder is an empty one"),
     (rb"(?i)environment variable|os\.environ|KeyError", "it needs an environment variable; declare it under [env]"),

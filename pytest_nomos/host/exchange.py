@@ -14,11 +14,12 @@ import grpc
 from nomos_contracts.provider import Answer
 from nomos_proto import messages
 from nomos_proto.structs import StructError
-from nomos_proto.wire import WireError
+from nomos_proto.wire import WireError, read_fields
 from pytest_nomos.host.channels import ChannelPool, Link, PoolClosedError
 from pytest_nomos.host.metadata import CallMetadata
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
+DETAIL_TYPE: Final = b"/nomos.provider.v2.ErrorDetail"
 SHOWN_BYTES: Final = 64 * 1024
 """A raw request up to this size appears whole in records."""
 
@@ -98,25 +99,31 @@ def to_answer(method: str, request: Any, reply: Reply, decode: Decoder, seconds:
         struct=struct,
         response=reply.response,
         elapsed=reply.elapsed,
-        details={} if reply.details is None else _error_details(reply),
+        details={} if reply.details is None else _error_details(reply.details),
         decode_error=decode_error,
         seconds=seconds,
     )
 
 
-def _error_details(reply: Reply) -> dict[str, Any]:
+def _parts(data: bytes, number: int) -> list[bytes]:
+    """Return what the field *number* of a message holds, in order."""
+    return [bytes(value) for at, _, value in read_fields(data) if at == number and not isinstance(value, int)]
+
+
+def _error_details(packed: bytes) -> dict[str, Any]:
+    """Return the ErrorDetail inside a serialized google.rpc.Status; empty where there is none."""
     from google.protobuf.message import DecodeError
-    from google.rpc.status_pb2 import Status
 
     from nomos_proto.v2.provider_pb2 import ErrorDetail
     from nomos_proto.values import UnencodableError, from_value
 
-    detail = ErrorDetail()
     try:
-        packed = Status.FromString(reply.details or b"").details
-        if not any(item.Unpack(detail) for item in packed):
+        # google.rpc.Status has its details in field 3; an Any has type_url = 1 and value = 2.
+        found = [item for item in _parts(packed, 3) if b"".join(_parts(item, 1)).endswith(DETAIL_TYPE)]
+        if not found:
             return {}
-        found: dict[str, Any] = {
+        detail = ErrorDetail.FromString(b"".join(_parts(found[0], 2)))
+        decoded: dict[str, Any] = {
             "code": detail.code,
             "category": detail.category,
             "retryable": detail.retryable,
@@ -126,15 +133,16 @@ def _error_details(reply: Reply) -> dict[str, Any]:
     except (DecodeError, UnencodableError, ValueError) as error:
         return {"decode_error": str(error)}
     if detail.HasField("retry_after"):
-        found["retry_after"] = detail.retry_after.ToNanoseconds() / 1e9
-    return found
+        decoded["retry_after"] = detail.retry_after.ToNanoseconds() / 1e9
+    return decoded
 
 
 def _failed(error: grpc.RpcError, elapsed: float) -> Reply:
     """Return the reply that a failed call stands for; every RpcError of grpcio is a Call as well."""
     details = None
-    for name, value in error.trailing_metadata() or ():
-        if name == DETAILS_KEY and isinstance(value, bytes):
+    trailing: Any = error.trailing_metadata()  # pairs, which the stubs do not know
+    for name, value in trailing or ():
+        if name == DETAILS_KEY:
             details = value
     return Reply(error.code().name, str(error.details() or ""), None, elapsed, details)
 

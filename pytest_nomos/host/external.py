@@ -146,13 +146,19 @@ class ExternalProvider:
             return Finding(StartFailure.EXITED, "the process ended before it had announced anything")
         partial = process.parser.partial
         if partial:
-            closed = "stdout was closed" if not process.stdout_open else f"nothing followed within {self._limits.announce:g} s"
+            closed = (
+                "stdout was closed"
+                if not process.stdout_open
+                else f"nothing followed within {self._limits.announce:g} s"
+            )
             seen = f"stdout holds {quote(partial)} without a newline, and {closed}"
             cause = "the line lacks its newline, or stdout is not flushed at the newline"
             return Finding(StartFailure.UNTERMINATED, seen, cause)
         if not process.stdout_open:
             cause = "it moved to the background, or closed stdout before it announced"
-            return Finding(StartFailure.CLOSED, "stdout was closed without a line on it, and the process still ran", cause)
+            return Finding(
+                StartFailure.CLOSED, "stdout was closed without a line on it, and the process still ran", cause
+            )
         seen = f"nothing was on stdout within {self._limits.announce:g} s"
         cause = "it does not print PORT=<number> as its first line, prints it on stderr, or does not flush stdout"
         return Finding(StartFailure.SILENT, seen, cause)
@@ -236,5 +242,3 @@ class ExternalProvider:
         if process is None or process.pid == 0:
             return StartFailed(diagnosis.compose(finding, elapsed=time.monotonic() - self._began))
         return StartFailed(diagnosis.diagnose(finding, process, process.exit, self._began))
-
-

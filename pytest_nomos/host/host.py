@@ -171,7 +171,9 @@ class ProviderHost:
             number = self._count
         name = f"{number}-{re.sub(r'[^A-Za-z0-9._+-]', '_', alias)[:40]}"
         base = self._folder / name
-        places = Places(base / "scratch", base if self._logs is None else self._logs / name, self._sockets / f"s{number}")
+        places = Places(
+            base / "scratch", base if self._logs is None else self._logs / name, self._sockets / f"s{number}"
+        )
         external = ExternalProvider(alias, launch, places, limits, self._reaping, metadata)
         try:
             places.scratch.mkdir(parents=True)
@@ -187,24 +189,24 @@ class ProviderHost:
         external.places.socket.unlink(missing_ok=True)
 
     def _stop(self, provider: HostedProvider, supervisor: Supervisor | None) -> Exit | None:
-        provider.stopping = True
-        if supervisor is not None:
-            supervisor.join()
-        external = provider.external
+        with self._lock:
+            first = self._providers.get(provider.name) is provider and not provider.stopping
+            provider.stopping = True
         try:
-            external.ask_shutdown()
-            return external.shutdown(self._hurry)
+            if supervisor is not None:
+                supervisor.join()
+            provider.external.ask_shutdown()
+            return provider.external.shutdown(self._hurry)
         finally:
-            external.kill()
-            self._clear(external)
-            self._monitor.forget(provider.alias)
+            provider.external.kill()
+            self._clear(provider.external)
+            self._monitor.forget(provider.name)
             with self._lock:
-                registered = self._providers.get(provider.alias) is provider
-                if registered:
-                    del self._providers[provider.alias]
-            if registered and external.killed:
-                message = f"provider {provider.alias!r} did not end within {self.limits.grace:g} s of SIGTERM and was killed"
-                self._events.add(provider.alias, EventKind.KILLED, message)
+                if self._providers.get(provider.name) is provider:
+                    del self._providers[provider.name]
+            if first and provider.external.killed:
+                message = f"provider {provider.name!r} did not end in its grace after SIGTERM and was killed"
+                self._events.add(provider.name, EventKind.KILLED, message)
 
     def close(self) -> None:
         """Stop every provider in the orderly way, all at once, and remove the temporary folder. Idempotent.

@@ -34,9 +34,13 @@ class CallMetadata:
         for given, value in (declared or {}).items():
             name = given.lower()
             if not _NAME.fullmatch(name) or name.startswith(_RESERVED) or name.endswith("-bin"):
-                raise MetadataError(f"metadata key {given!r} cannot be sent: use letters, digits and '-', not 'grpc-…' or '…-bin'")
+                raise MetadataError(
+                    f"metadata key {given!r} cannot be sent: use letters, digits and '-', not 'grpc-…' or '…-bin'"
+                )
             if not value.isascii() or not value.isprintable() or value != value.strip():
-                raise MetadataError(f"the value of metadata key {given!r} cannot be sent: printable ASCII only, no spaces around it")
+                raise MetadataError(
+                    f"the value of metadata key {given!r} cannot be sent: printable ASCII only, no spaces around it"
+                )
             pairs.append((name, value))
         self._pairs: Pairs = tuple(pairs)
         self._traced = any(name == "traceparent" for name, _ in pairs)

@@ -128,7 +128,7 @@ class Monitor:
             except TimeoutError:
                 problem = "its Health call did not end at its deadline"
             if not provider.stopping:
-                self._judge(provider.alias, problem)
+                self._judge(provider.name, problem)
 
     def _judge(self, alias: str, problem: str) -> None:
         with self._lock:

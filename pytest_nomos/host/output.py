@@ -14,7 +14,7 @@ LINE_LIMIT: Final = 64 * 1024
 
 
 class LogFile:
-    """A file that grows up to a limit; what follows is dropped and said to be. A full disk costs lines, nothing else."""
+    """A file that grows up to a limit; what follows is dropped, and the file says so. A full disk costs lines only."""
 
     def __init__(self, path: Path, limit: int) -> None:
         self._file = path.open("ab", buffering=0)
@@ -99,5 +99,3 @@ class Output:
         """Return the last *count* lines that are kept, at most 4 KiB."""
         lines = self.kept[-4096:].rstrip(b"\n").split(b"\n")
         return b"\n".join(lines[-count:])
-
-

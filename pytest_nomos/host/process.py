@@ -200,9 +200,8 @@ class ProviderProcess:
         if is_stdout and self.parser.result is None:
             with self._changed:
                 self.parser.feed(data)
-                if self.parser.result is not None:
-                    self._announced_after = time.monotonic() - self.started
-                    self._changed.notify_all()
+                self._announced_after = time.monotonic() - self.started
+                self._changed.notify_all()
 
     def _hear(self, message: dict[str, Any]) -> None:
         ended = None
@@ -239,7 +238,9 @@ class ProviderProcess:
         if self.parser.result is None and (self._exit is not None or not self._stdout_open):
             settle = min(time.monotonic() + SETTLE, deadline + SETTLE)
             self.wait_until(
-                lambda: self.parser.result is not None or (self._exit is not None and not self._stdout_open), settle, cancel
+                lambda: self.parser.result is not None or (self._exit is not None and not self._stdout_open),
+                settle,
+                cancel,
             )
 
     def _settled(self) -> bool:

@@ -66,7 +66,9 @@ def resolve(name: str, folder: Path, path: str | None) -> str:
         mode = program.stat().st_mode
     except FileNotFoundError:
         what = "is a link to a file that does not exist" if program.is_symlink() else "does not exist"
-        raise ProgramError(StartFailure.NOT_FOUND, f"{program} {what}; build the provider or correct the path") from None
+        raise ProgramError(
+            StartFailure.NOT_FOUND, f"{program} {what}; build the provider or correct the path"
+        ) from None
     except OSError as error:
         raise ProgramError(StartFailure.NOT_FOUND, f"{program} cannot be reached: {error.strerror}") from error
     if stat.S_ISDIR(mode):
@@ -147,7 +149,7 @@ def _elf_loader(head: bytes) -> str:
 def _format(head: bytes) -> str:
     if not head:
         return "the file is empty"
-    if head.startswith(b"\x7fELF") and len(head) >= 20:  # noqa: PLR2004 # where the machine ends in the header
+    if head.startswith(b"\x7fELF") and len(head) >= 20:  # where the machine ends in the header
         number = struct.unpack_from("<H" if head[5] == 1 else ">H", head, 18)[0]
         machine = _ELF_MACHINES.get(number, f"machine {number}")
         here = platform.machine().lower()

@@ -1,10 +1,10 @@
-"""The reaper: a small process beside the host that starts providers and outlives the host just long enough to end them.
+"""The reaper: a small process beside the host that starts providers, and ends them when the host is gone.
 
-Started as ``python -I -S reaper.py SOCKET HOST_PID FOLDER…`` and imports the standard library only: it has to be there in
-a few hundredths of a second. For each provider it forks a *keeper*, and the keeper forks the provider. On Linux a keeper is
-the subreaper of what it started, so that a grandchild that leaves the provider's process group and session still is
-a descendant of the keeper; a sweep kills descendants until none is left. The keeper does not collect the provider's exit
-status before the sweep, so that the provider's process id is never given to another process while the host may signal it.
+Started as ``python -I -S reaper.py SOCKET HOST_PID FOLDER…`` and imports the standard library only: it has to be there
+in a few hundredths of a second. For each provider it forks a *keeper*, and the keeper forks the provider. On Linux a
+keeper is the subreaper of what it started, so that a grandchild that leaves the provider's process group and session
+still is a descendant of the keeper; a sweep kills descendants until none is left. The keeper does not collect the
+provider's exit status before the sweep: the provider's process id stays its own while the host may signal it.
 
 The host is gone when its socket is at its end or its process has ended (a fork of the host may keep the socket open).
 Then each keeper sweeps, and the reaper removes the folders and ends.
@@ -167,7 +167,8 @@ class Keeper:
         """Wait until the host asks for the sweep or is gone; report the provider's end meanwhile."""
         self.collect()
         while True:
-            ready = select.select([self.control, self.wake, *self.host.watch()], [], [])[0]
+            watched: list[Any] = [self.control, self.wake, *self.host.watch()]
+            ready = select.select(watched, [], [])[0]
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
@@ -258,7 +259,7 @@ def execute(request: dict[str, Any], stdout: int, stderr: int, lifeline: int, fa
         stage = "working folder"
         os.chdir(request["cwd"])
         stage = "program"
-        os.execve(request["program"], request["argv"], request["env"])
+        os.execve(request["program"], request["argv"], request["env"])  # noqa: S606 # the program itself, no shell
     except OSError as error:
         with contextlib.suppress(OSError):
             os.write(failure, f"{error.errno or errno.EINVAL} {stage}".encode())
@@ -278,7 +279,8 @@ class Reaper:
     def serve(self) -> None:
         """Answer the host; returns when it is gone."""
         while not self.host.gone():
-            ready = select.select([self.channel, self.wake, *self.host.watch()], [], [])[0]
+            watched: list[Any] = [self.channel, self.wake, *self.host.watch()]
+            ready = select.select(watched, [], [])[0]
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
@@ -345,13 +347,17 @@ def keep(channel: socket.socket, host: Host, descriptors: list[int]) -> None:
         os._exit(status)
 
 
+def _notice(number: int, frame: Any) -> None:
+    """Handle SIGCHLD by waking whoever reads the wake-up descriptor; ignoring it would reap children unseen."""
+
+
 def wake_up() -> int:
     """Return a descriptor that becomes readable when a child has ended."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _notice)
     return reader
 
 

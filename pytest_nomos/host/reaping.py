@@ -72,8 +72,7 @@ class Reaping:
                         start_new_session=True,
                     )
                 ours.settimeout(START_SECONDS)
-                if ours.recv(1) != b"r":
-                    raise ReaperError("the reaper process ended before it was ready")
+                ready = ours.recv(1)
                 ours.settimeout(None)
             except OSError as error:
                 ours.close()
@@ -83,6 +82,10 @@ class Reaping:
                 ours.close()
                 self._end()
                 raise
+            if not ready:
+                ours.close()
+                self._end()
+                raise ReaperError("the reaper process ended before it was ready")
             self._channel = ours
 
     def spawn(self, stdout: int, stderr: int, lifeline: int) -> socket.socket:
@@ -95,16 +98,17 @@ class Reaping:
         ours, theirs = socket.socketpair()
         try:
             with theirs, self._lock:
-                if self._channel is None:
-                    raise ReaperError("the host is closed")
-                socket.send_fds(self._channel, [b"s"], [theirs.fileno(), stdout, stderr, lifeline])
+                if self._channel is not None:
+                    socket.send_fds(self._channel, [b"s"], [theirs.fileno(), stdout, stderr, lifeline])
+                    return ours
         except OSError as error:
             ours.close()
             raise ReaperError(f"the reaper process is gone: {error}") from error
         except BaseException:
             ours.close()
             raise
-        return ours
+        ours.close()
+        raise ReaperError("the host is closed")
 
     def close(self) -> None:
         """End the reaper, and with it every provider that still runs; removes the folders."""

@@ -27,12 +27,19 @@ class HostedProvider(Conversation):
         unavailable: why no call can be made now, None where calls can be made.
     """
 
-    def __init__(self, external: ExternalProvider, setup: Setup, limits: Limits, stop: Callable[[], Exit | None]) -> None:
+    def __init__(
+        self, external: ExternalProvider, setup: Setup, limits: Limits, stop: Callable[[], Exit | None]
+    ) -> None:
         super().__init__(external.name, setup, limits)
         self.external = external
         self.stopping = False
         self.unavailable: str | None = None
         self._stop = stop
+
+    @property
+    def name(self) -> str:
+        """The alias under which the host knows it; Init may be told another one."""
+        return self.external.name
 
     def _caller(self) -> Caller | Reply:
         external = self.external
@@ -40,7 +47,9 @@ class HostedProvider(Conversation):
             return Reply("UNAVAILABLE", self.unavailable, None, 0.0)
         # A dead provider's port may be somebody else's by now.
         if external.process is not None and external.process.exit is not None:
-            return Reply("UNAVAILABLE", f"the process of provider {self.alias!r} {external.process.exit.words}", None, 0.0)
+            return Reply(
+                "UNAVAILABLE", f"the process of provider {self.alias!r} {external.process.exit.words}", None, 0.0
+            )
         if external.client is None:
             return Reply("UNAVAILABLE", f"provider {self.alias!r} is not connected", None, 0.0)
         return external.client
@@ -156,5 +165,3 @@ class HostedProvider(Conversation):
     def stop(self) -> Exit | None:
         """End the process in the orderly way (Shutdown RPC, SIGTERM, SIGKILL) and reap it. Idempotent."""
         return self._stop()
-
-

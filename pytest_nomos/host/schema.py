@@ -28,16 +28,19 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any] | str) -> 
         ConfigError: it does not fit; each problem names its key.
     """
     import jsonschema
+    from jsonschema import validators
 
     if isinstance(schema, str):
         try:
             schema = cast("Mapping[str, Any]", json.loads(schema))
         except ValueError as error:
             raise ConfigError(f"the schema of the configuration is no JSON: {error}") from error
-    kind: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    kind: Any = validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
-        found = sorted(kind(schema).iter_errors(_plain(config)), key=lambda error: [str(key) for key in error.absolute_path])
+        found = sorted(
+            kind(schema).iter_errors(_plain(config)), key=lambda error: [str(key) for key in error.absolute_path]
+        )
     except jsonschema.SchemaError as error:
         raise ConfigError(f"the schema of the configuration is no JSON Schema: {error.message}") from error
     except Exception as error:  # a reference that cannot be resolved has a private exception type
@@ -55,6 +58,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in cast("list[Any]", value)]
     return value
+
+
+def _place(error: Any) -> list[str]:
+    return [str(key) for key in error.absolute_path]
 
 
 def _sentence(error: Any) -> str:
@@ -77,7 +84,14 @@ def _sentence(error: Any) -> str:
 
 
 def _json_type(value: Any) -> str:
-    for kind, name in ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (dict, "object"), (list, "array")):
+    for kind, name in (
+        (bool, "boolean"),
+        (str, "string"),
+        (int, "integer"),
+        (float, "number"),
+        (dict, "object"),
+        (list, "array"),
+    ):
         if isinstance(value, kind):
             return name
     return "null"

@@ -66,12 +66,12 @@ class Supervisor:
             if self._provider.stopping or (self._thread is not None and self._thread.is_alive()):
                 return
             self._thread = threading.Thread(
-                target=self._replace, args=(end,), name=f"nomos-restart-{self._provider.alias}", daemon=True
+                target=self._replace, args=(end,), name=f"nomos-restart-{self._provider.name}", daemon=True
             )
             self._thread.start()
 
     def _replace(self, end: Exit) -> None:
-        alias = self._provider.alias
+        alias = self._provider.name
         reason = f"its process {end.words}"
         while not self._provider.stopping:
             self._crashes += 1
@@ -102,10 +102,8 @@ class Supervisor:
                 continue
             self._provider.unavailable = None
             self._events.add(alias, EventKind.RESTARTED, f"provider {alias!r} runs again ({count})")
-            return self._rewatch(external)
-
-    def _rewatch(self, external: ExternalProvider) -> None:
-        """Watch the new process, from a thread that is about to end and so may not be in the way of the next crash."""
-        with self._lock:
-            self._thread = None
-        self.watch()
+            with self._lock:
+                # This thread is about to end, and may not be in the way of the next crash.
+                self._thread = None
+            self.watch()
+            return

@@ -123,6 +123,11 @@ def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
     return clean(str(value))
 
 
+def elements(value: object) -> list[Any]:
+    """Return the elements of a JSON list, none of anything else."""
+    return list(cast("Sequence[Any]", value)) if isinstance(value, list) else []
+
+
 def read_bytes(path: Path, limit: int = SIZE_LIMIT) -> bytes:
     """Return what is in the regular file *path*.
 

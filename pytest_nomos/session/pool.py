@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nomos_contracts.clause import Profile
-from nomos_contracts.process.interface import START_CLAUSES
-from nomos_contracts.provider import RunningProvider, Start, StartError, TargetFacts
-from nomos_contracts.violation import Blocked, NotApplicable, Violation
+from nomos_contracts.process.interface import first_running, initialised, running
+from nomos_contracts.provider import RunningProvider, Start, TargetFacts
+from nomos_contracts.violation import NotApplicable, Violation
 from pytest_nomos.host.host import ProviderHost
 from pytest_nomos.host.launch import Launch, Setup
-from pytest_nomos.host.remote import connect
+from pytest_nomos.host.remote import RemoteProvider
 from pytest_nomos.targets.plan import TargetPlan
-
-GOOD_INIT = "CFG-INIT-001"
-"""The clause that a failing good Init breaks; everything that needs an initialised provider is blocked by it."""
 
 AFTER_CHECK = 1.0
 """Seconds within which Health answers after a check on a shared process."""
@@ -67,7 +64,9 @@ class TargetRun:
         )
         alias = f"{plan.name}-{self._serial}"
         if plan.address:
-            return connect(plan.address, alias, setup, plan.limits)
+            remote = RemoteProvider(plan.address, alias, setup, plan.limits)
+            error = remote.connect()
+            return Start(None, error) if error else Start(remote, None)
         launch = Launch(
             command=(*plan.command, *args),
             env={**plan.environment(), **(env or {})},
@@ -82,12 +81,11 @@ class TargetRun:
         Raises:
             Blocked: the provider cannot be started, or its good Init fails.
         """
-        if self._shared is not None and self._shared.alive():
+        if self._shared is not None and (self.plan.address or self._shared.alive()):
             return self._shared
         self._shared = None
-        first = self.first_start()
-        provider = running(first)
-        if not provider.alive():
+        provider = first_running(self.first_start())
+        if self.plan.command and not provider.alive():
             provider = running(self.start())
         self._shared = initialised(provider)
         return self._shared
@@ -100,7 +98,7 @@ class TargetRun:
             Blocked: the provider cannot be started.
         """
         self._needs_process()
-        running(self.first_start())
+        first_running(self.first_start())
         provider = running(self.start())
         try:
             yield provider
@@ -161,39 +159,6 @@ class TargetRun:
     def _needs_process(self) -> None:
         if not self.plan.command:
             raise NotApplicable("the target already runs; the kit starts no process of it")
-
-
-def running(start: Start) -> RunningProvider:
-    """Return the provider of a good start.
-
-    Raises:
-        Blocked: the start failed; by the clause that it broke.
-    """
-    if start.provider is None:
-        assert start.error is not None  # noqa: S101 # a Start holds one of the two
-        raise blocked_by(start.error)
-    return start.provider
-
-
-def blocked_by(error: StartError) -> Blocked:
-    """Return the outcome of every check that needs a process that did not start."""
-    clause = START_CLAUSES.get(error.failure)
-    if clause is None:
-        return Blocked("environment", error.message)
-    return Blocked(f"clause:{clause}", f"the provider does not start: {error.failure}")
-
-
-def initialised(provider: RunningProvider) -> RunningProvider:
-    """Call Init with the good config.
-
-    Raises:
-        Blocked: it does not answer OK.
-    """
-    answer = provider.init()
-    if not answer.ok:
-        provider.stop()
-        raise Blocked(f"clause:{GOOD_INIT}", f"Init with the good config answered {answer.summary}")
-    return provider
 
 
 class Pool:

@@ -44,7 +44,7 @@ def look(run: TargetRun) -> Preview:
             broke=START_CLAUSES.get(error.failure, "") if error else "",
         )
     provider = start.provider
-    form = provider.announcement.form
+    form = provider.announcement.form if run.plan.command else ""
     profile = claimed or (Profile.CLI if form == "PROVIDER_PORT" else Profile.STANDARD)
     info = provider.info()
     describe = provider.describe()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -17,9 +20,13 @@ from nomos_contracts.clause import Profile, Tier
 from nomos_contracts.samples import SAMPLES_OF
 from pytest_nomos.host.limits import Limits
 from pytest_nomos.settings import Settings, SettingsError, TargetSettings, fill_in, load_settings, resolve_text
+from pytest_nomos.targets.conformance import conformance_folder
 
 _UNFIT = re.compile(r"[^A-Za-z0-9.+_-]+")
 _BUILT_IN = ("registered:", "mutant:")
+
+MUTANT_LIMITS = Limits(announce=2.0, connect_timeout=1.5, grace=2.0, shutdown_rpc=2.0)
+"""Limits that mutants run into: short, so that each of their defects costs seconds only."""
 
 
 class TargetError(ValueError):
@@ -211,9 +218,7 @@ def _reach(spec: str, folder: Path) -> _Reach:
         "grpc": lambda: _Reach(address=_host_and_port(rest)),
         "unix": lambda: _Reach(address=f"unix:{Path(rest).absolute()}"),
         "registered": lambda: _registered(rest),
-        "mutant": lambda: _Reach(
-            command=(sys.executable, "-m", "nomos_mutants", rest), subject=_package("nomos_mutants")
-        ),
+        "mutant": lambda: _mutant(rest),
     }
     if spec.startswith(("./", "../", "/", "~")) or (kind not in makers and (folder / spec).is_file() and "/" in spec):
         return _program((spec,), folder, spec)
@@ -242,8 +247,6 @@ def _program(command: Iterable[str], folder: Path, place: str) -> _Reach:
         if program.is_dir():
             raise TargetError(f"{place}: {program} is a folder; give the program in it")
         return _Reach(command=(str(program), *words[1:]), subject=program)
-    import shutil
-
     found = shutil.which(words[0])
     if found is None:
         raise TargetError(f"{place}: there is no program {words[0]} on PATH")
@@ -270,6 +273,24 @@ def _registered(rest: str) -> _Reach:
     return _Reach(command=(sys.executable, "-m", "nomos_reference", rest), subject=_package("nomos_reference"))
 
 
+def _mutant(rest: str) -> _Reach:
+    from nomos_mutants import MutantError, find
+
+    try:
+        made = find(rest)
+    except MutantError as error:
+        raise TargetError(f"mutant:{rest}: {error}") from error
+    if not made.mode:
+        return _Reach(command=(sys.executable, "-m", "nomos_mutants", made.name), subject=_package("nomos_mutants"))
+    # The defect is in the file, so there has to be one.
+    folder = Path(tempfile.mkdtemp(prefix="nomos-mutant-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = folder / "provider"
+    file.write_bytes(made.program)
+    file.chmod(made.mode)
+    return _Reach(command=(str(file),), subject=file)
+
+
 def _package(name: str) -> Path:
     return Path(str(resources.files(name)))
 
@@ -277,9 +298,10 @@ def _package(name: str) -> Path:
 def _shipped_settings(spec: str) -> Settings:
     """Return the settings that come with a built-in target: data of its own, samples of every kind."""
     kind, _, rest = spec.partition(":")
-    folder = _package("nomos_reference") / "conformance"
+    folder = conformance_folder()
     stem = rest.partition("/")[2] if kind == "registered" else "files"
     path = folder / f"{stem}.toml"
     if not path.is_file():
         raise SettingsError(f"{spec}: no settings come with it")
-    return load_settings(path)
+    shipped = load_settings(path)
+    return shipped.model_copy(update={"limits": MUTANT_LIMITS}) if kind == "mutant" else shipped

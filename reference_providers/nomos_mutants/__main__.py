@@ -11,7 +11,7 @@ from nomos_mutants.mutant import MutantError, find
 
 def main() -> None:
     """Become the mutant that the first argument names."""
-    if len(sys.argv) < 2:  # noqa: PLR2004 # program and name
+    if len(sys.argv) < 2:  # program and name
         sys.stderr.write("usage: python -m nomos_mutants CLAUSE[/VARIANT]\n")
         sys.exit(2)
     try:

@@ -32,6 +32,8 @@ class Mutant:
         defect: what is wrong, in one sentence.
         breaks: every clause that fails on it; all others pass, warn, do not apply or are blocked by one of these.
         run: becomes the provider.
+        program: bytes of the provider's file, where the defect is in the file itself.
+        mode: mode of that file.
     """
 
     clause: str
@@ -39,6 +41,8 @@ class Mutant:
     defect: str
     breaks: frozenset[str]
     run: Run
+    program: bytes = b""
+    mode: int = 0
 
     @property
     def name(self) -> str:
@@ -57,11 +61,30 @@ def mutant(clause: str, variant: str = "", *, defect: str, also: Iterable[str] =
     """
 
     def declare(subject: Any) -> Any:
-        made = Mutant(clause, variant, defect, frozenset({clause, *also}), _runner(subject))
+        mode: int = getattr(subject, "__nomos_mode__", 0)
+        made = Mutant(
+            clause,
+            variant,
+            defect,
+            frozenset({clause, *also}),
+            _runner(subject),
+            program=subject() if mode else b"",
+            mode=mode,
+        )
         subject.__nomos_mutants__ = (*getattr(subject, "__dict__", {}).get("__nomos_mutants__", ()), made)
         return subject
 
     return declare
+
+
+def program(*, mode: int) -> Callable[[Any], Any]:
+    """Say that a function returns the bytes of a provider's file, to be written with *mode*."""
+
+    def note(subject: Any) -> Any:
+        subject.__nomos_mode__ = mode
+        return subject
+
+    return note
 
 
 def _runner(subject: Any) -> Run:

@@ -19,7 +19,7 @@ def main() -> int:
         return 2
     from nomos_proto.serve import run
 
-    run(PROVIDERS[name](), rest)
+    return run(PROVIDERS[name](), rest)
 
 
 if __name__ == "__main__":

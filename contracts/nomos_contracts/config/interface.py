@@ -1,7 +1,7 @@
 """The configuration interface in Python: what a provider object offers, and the optional parts beside it.
 
-A provider in another language implements the same five calls of the wire; see the proto file. These names are those of the
-serving side, so that a type checker says what is missing before anything runs.
+A provider in another language implements the same five calls of the wire; see the proto file. These names are those of
+the serving side, so that a type checker says what is missing before anything runs.
 """
 
 from __future__ import annotations

@@ -139,3 +139,13 @@ def expect_refused(answer: Answer, codes: Sequence[str], path: Path_, why: str) 
     """
     if answer.code not in codes:
         raise Violation(f"Fetch of {shorten(list(path))} answers {' or '.join(codes)} ({why})", answer.summary, answer)
+
+
+def is_wildcard(path: Path_) -> bool:
+    """Whether *path* asks for all there is at some place."""
+    return not path or path[-1] == "*"
+
+
+def fetch_whole(provider: RunningProvider, samples: ConfigSamples, path: Path_) -> Answer:
+    """Fetch a path that stands for much; not for long where parts of it are known to be slow."""
+    return provider.fetch(path, timeout=1.0 if samples.slow else None)

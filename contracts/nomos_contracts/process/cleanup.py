@@ -19,8 +19,8 @@ _SHOWN = 5
 class CleanupContract(Contract):
     """A provider takes everything with it: children, temporary files, its socket.
 
-    Give children to a process group or a context that ends with the provider; remove temporary files on the way out that
-    a signal takes, not only in Shutdown; a script that wraps the provider starts it with exec.
+    Give children to a process group or a context that ends with the provider; remove temporary files on the way out
+    that a signal takes, not only in Shutdown; a script that wraps the provider starts it with exec.
     """
 
     @clause("PROC-CLEANUP-001")

@@ -64,8 +64,8 @@ def slopes(
 class LeakContract(Contract):
     """Nothing grows with the number of calls, connections and errors.
 
-    Measured on the process and its children as slopes over many cycles after a warm-up; caches, thread pools and garbage
-    collectors fill up and stop, leaks do not.
+    Measured on the process and its children as slopes over many cycles after a warm-up; caches, thread pools and
+    garbage collectors fill up and stop, leaks do not.
     """
 
     @clause("PROC-LEAK-001")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nomos_proto.errors import ProviderError
+from nomos_proto.kinds import is_list, is_map
 from nomos_reference.config.limits import Budget
 
 Parser = Callable[[bytes, str, Budget], Any]
@@ -86,10 +87,9 @@ def charge(document: Any, budget: Budget) -> None:
     while levels:
         for value in levels[-1]:
             budget.spend_items(1)
-            if isinstance(value, dict | list):
+            if is_map(value) or is_list(value):
                 budget.check_depth(len(levels))
-                inner = cast("dict[str, Any] | list[Any]", value)
-                levels.append(iter(inner.values() if isinstance(inner, dict) else inner))
+                levels.append(iter(value.values() if is_map(value) else value))
                 break
         else:
             levels.pop()

@@ -146,12 +146,12 @@ class FilesSource:
         shown = shown_path(folder)
         try:
             with self.tree.open(folder) as descriptor:
-                names = sorted(os.listdir(descriptor))
+                names = sorted(os.listdir(descriptor))  # noqa: PTH208 # a Path has no descriptor
         except OSError as error:
             raise os_failure(error, shown) from error
         entries: list[tuple[str, bool]] = []
         for name in names:
-            if name.startswith(".") or not name.isprintable():
+            if name.startswith(".") or name.encode(errors="ignore").decode() != name:
                 continue
             try:
                 with self.tree.open([*folder, name]) as descriptor:
@@ -181,7 +181,7 @@ class FilesProvider(ConfigProvider):
     }
     required: ClassVar[tuple[str, ...]] = ("directory",)
 
-    def open(self, settings: Settings, context: CallContext) -> FilesSource:
+    def open(self, settings: Settings, context: CallContext) -> FilesSource:  # noqa: ARG002 # opening takes no time
         """Return the folder that `directory` names."""
         directory, limits = settings.path("directory"), settings.limits()
         settings.finish()
@@ -202,4 +202,10 @@ class FilesProvider(ConfigProvider):
         """Return read, read_bytes, write, exists and list."""
         from nomos_reference.config.files_functions import functions
 
-        return functions(lambda: self.current().source)
+        return functions(self._source)
+
+    def _source(self) -> FilesSource:
+        source = self.current().source
+        if not isinstance(source, FilesSource):
+            raise TypeError("the source of a files provider is a folder")
+        return source

@@ -133,7 +133,7 @@ class ConfigProvider(ABC):
 
     def describe(self) -> ProviderInfo:
         """Return what the provider is; its functions are added by the server."""
-        schema = {
+        schema: dict[str, Any] = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
             "properties": {**self.properties, **SCHEMA, "alias": {}, "type": {}, "version": {}},

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nomos_proto.errors import ProviderError
+from nomos_proto.kinds import is_map
 from nomos_reference.config.limits import HIGHEST, Limits
 
 RESERVED: Final = frozenset({"alias", "type", "version"})
@@ -83,11 +84,11 @@ class Settings:
             return default
         if isinstance(value, str) and _DIGITS.fullmatch(value):
             value = int(value)
-        # Every number of a Struct is a double.
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-        if not whole or not 1 <= value <= highest:
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)  # every number of a Struct is a double
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
             raise invalid(key, f"must be a whole number from 1 to {highest}")
-        return int(value)
+        return value
 
     def texts(self, key: str) -> Mapping[str, str]:
         """Return the value of an optional key that is a map of strings.
@@ -98,12 +99,12 @@ class Settings:
         value = self.take(key)
         if value is None:
             return {}
-        if not isinstance(value, Mapping):
+        if not is_map(value):
             raise invalid(key, "must be a map of strings")
-        for name, text in cast("Mapping[str, Any]", value).items():
+        for name, text in value.items():
             if not isinstance(text, str):
                 raise invalid(f"{key}.{name}", "must be a string")
-        return cast("Mapping[str, str]", value)
+        return value
 
     def limits(self) -> Limits:
         """Return the limits.
@@ -125,4 +126,4 @@ class Settings:
             ProviderError: INVALID_SPEC naming a key that this provider does not have.
         """
         if self._unread:
-            raise invalid(sorted(self._unread)[0], "is no setting of this provider")
+            raise invalid(min(self._unread), "is no setting of this provider")

@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +36,7 @@ class Tree:
         self.root = root
 
     @contextlib.contextmanager
-    def open(self, parts: Sequence[str], *, follow: bool = True) -> Iterator[int]:
+    def open(self, parts: Sequence[str], *, follow: bool = True) -> Generator[int]:
         """Yield a descriptor of the file or folder at *parts*, open for reading and never blocking.
 
         Args:

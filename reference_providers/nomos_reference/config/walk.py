@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import unquote
 
 from nomos_proto.errors import ProviderError
+from nomos_proto.kinds import is_list, is_map
 
 MAX_SEGMENTS: Final = 1000
 WILDCARD: Final = "*"
@@ -95,25 +96,25 @@ def walk(document: Any, path: Sequence[str], start: int = 0) -> Any:
     for at in range(start, len(path)):
         segment = path[at]
         if segment == WILDCARD and at == len(path) - 1:
-            if not isinstance(value, Mapping):
+            if not is_map(value):
                 raise missing(path, at)
-            return cast("Mapping[str, Any]", value)
+            return value
         value = _step(value, path, at)
     return value
 
 
 def _step(value: Any, path: Sequence[str], at: int) -> Any:
     segment = path[at]
-    if isinstance(value, Mapping) and segment in value:
-        return cast("Mapping[str, Any]", value)[segment]
+    if is_map(value) and segment in value:
+        return value[segment]
     indexed = split_index(segment)
     if indexed is None:
         raise missing(path, at)
     name, positions = indexed
     if name:
-        if not isinstance(value, Mapping) or name not in value:
+        if not is_map(value) or name not in value:
             raise missing(path, at)
-        value = cast("Mapping[str, Any]", value)[name]
+        value = value[name]
     return at_positions(value, positions, path, at)
 
 
@@ -124,7 +125,7 @@ def at_positions(value: Any, positions: Sequence[int], path: Sequence[str], at: 
         ProviderError: NOT_FOUND.
     """
     for position in positions:
-        if not isinstance(value, list) or position >= len(cast("list[Any]", value)):
+        if not is_list(value) or position >= len(value):
             raise missing(path, at)
-        value = cast("list[Any]", value)[position]
+        value = value[position]
     return value

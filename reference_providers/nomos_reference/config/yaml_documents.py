@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, cast
 
 import yaml
@@ -17,6 +16,7 @@ from yaml.constructor import SafeConstructor
 from yaml.nodes import ScalarNode
 
 from nomos_proto.errors import ProviderError
+from nomos_proto.kinds import is_list, is_map
 from nomos_reference.config.documents import malformed
 from nomos_reference.config.limits import Budget
 
@@ -82,7 +82,7 @@ class _Builder:
 
     def build(self, text: str) -> Any:
         for event in yaml.parse(text, Loader=_LOADER):
-            self._line = event.start_mark.line + 1
+            self._line = self._line if event.start_mark is None else event.start_mark.line + 1
             if isinstance(event, yaml.DocumentStartEvent):
                 self._documents += 1
                 if self._documents > 1:
@@ -90,7 +90,7 @@ class _Builder:
             elif isinstance(event, yaml.ScalarEvent):
                 self._add(self._scalar(event), event.anchor, 1, 0)
             elif isinstance(event, yaml.AliasEvent):
-                self._alias(event.anchor)
+                self._alias(event.anchor or "")
             elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                 self._begin(event)
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
@@ -154,11 +154,10 @@ class _Builder:
             return closed.pairs
         found: dict[str, Any] = {}
         for value in closed.merged:
-            sources = cast("list[Any]", value) if isinstance(value, list) else [value]
-            for source in sources:
-                if not isinstance(source, dict):
+            for source in value if is_list(value) else [value]:
+                if not is_map(source):
                     raise self._fail("has a merge key << whose value is no map")
-                for key, item in cast("dict[str, Any]", source).items():
+                for key, item in source.items():
                     found.setdefault(key, item)
         return found | closed.pairs
 
@@ -174,7 +173,7 @@ class _Builder:
         raise self._fail("has a key that is a map or a list")
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
-        text, tag = cast("str", event.value), cast("str | None", event.tag)
+        text, tag = event.value, event.tag
         if tag is None:
             tag = _resolve(text) if event.implicit[0] else f"{_TAG}str"
         elif tag == "!":
@@ -196,7 +195,7 @@ class _Builder:
             if kind == "float":
                 return self._finite(maker.construct_yaml_float(node))
             if kind == "timestamp":
-                return cast("date", maker.construct_yaml_timestamp(node)).isoformat()
+                return maker.construct_yaml_timestamp(node).isoformat()
         except (ValueError, KeyError, AttributeError, IndexError, OverflowError) as error:
             raise self._fail(f"has a scalar that is no {kind}") from error
         raise self._fail("has a tag, and only plain values are read")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -67,9 +65,18 @@ class Service(grpc.GenericRpcHandler):
         if command == "peers":
             return self.value(sorted(self.peers))
         if command == "metadata":
-            return self.value({pair.key: pair.value for pair in context.invocation_metadata()} | {"left": context.time_remaining()})
+            return self.value(
+                {pair.key: pair.value for pair in context.invocation_metadata()} | {"left": context.time_remaining()}
+            )
         if command == "where":
-            return self.value({"cwd": os.getcwd(), "pid": os.getpid(), "pgid": os.getpgid(0), "fds": sorted(map(int, os.listdir("/proc/self/fd")))})
+            return self.value(
+                {
+                    "cwd": os.getcwd(),
+                    "pid": os.getpid(),
+                    "pgid": os.getpgid(0),
+                    "fds": sorted(map(int, os.listdir("/proc/self/fd"))),
+                }
+            )
         if command == "sleep":
             time.sleep(float(rest[0]))
             return self.value("slept")
@@ -132,7 +139,10 @@ def main() -> None:
     if "ignore-term" in BEHAVIOUR:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     service = Service()
-    server = service.server = grpc.server(ThreadPoolExecutor(120, thread_name_prefix="call"), options=[("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 1 << 20)])
+    server = service.server = grpc.server(
+        ThreadPoolExecutor(120, thread_name_prefix="call"),
+        options=[("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 1 << 20)],
+    )
     server.add_generic_rpc_handlers((service,))
     listen = os.environ.get("NOMOS_LISTEN", "")
     if listen:

@@ -36,7 +36,18 @@ def run(folder: Path, module: str, required: str = "") -> subprocess.CompletedPr
     (folder / "conftest.py").write_text((tests / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "test_it.py").write_text(module, encoding="utf-8")
     environment = {**os.environ, "PATH": str(folder), "PYTHONPATH": str(tests), REQUIRE: required}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder), str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(folder),
+        str(folder),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder, timeout=60)
 
 

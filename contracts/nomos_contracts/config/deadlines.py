@@ -1,0 +1,112 @@
+"""Callers that leave: what the provider still does for them, and what it does for the others."""
+
+from __future__ import annotations
+
+import time
+
+from nomos_contracts.clause import clause
+from nomos_contracts.config.probes import CALLERS, Steady, alike, fetch_all, plain_samples
+from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.contract import Contract
+from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok
+
+LEFT = ("DEADLINE_EXCEEDED", "CANCELLED")
+
+PATIENCE = 0.3
+"""Seconds after which the callers of a slow path leave."""
+
+SERVED = 1.5
+"""Seconds for a Fetch beside abandoned ones; a slow path takes two at least, of which patience is over."""
+
+ABANDONED = 40
+"""Slow calls that are left at once: more than the threads of a usual pool."""
+
+WINDOW = 0.25
+"""Seconds over which CPU time is measured."""
+
+IDLE_SHARE = 0.4
+"""Part of one CPU that an idle provider stays below; a spinning one takes all it gets."""
+
+
+class DeadlineContract(Contract):
+    """The caller's deadline is the provider's too.
+
+    Pass the call's context to whatever waits (file, socket, lock), and let go of everything when it ends.
+    """
+
+    @clause("CFG-DEADLINE-001")
+    def test_goes_on_when_callers_of_a_slow_path_have_left(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Forty leave at their deadline and some by cancelling; others are served, and the CPU is idle again."""
+        expect_ok(nomos_fresh.init())
+        others = [sample.path for sample in plain_samples(nomos_samples)[:4]]
+        if not others:
+            raise NotApplicable("no sample path consists of plain names")
+        serial = fetch_all(nomos_fresh, others, at_once=1)
+        if max(answer.elapsed for answer in serial) > SERVED / 2:
+            raise Blocked("environment", f"an ordinary Fetch took over {SERVED / 2} s before anything was tried")
+        for attempt in (1, 2):
+            abandoned = self._abandon(nomos_fresh, nomos_samples.slow)
+            answers = fetch_all(nomos_fresh, others, timeout=SERVED)
+            late = [now for now in answers if now.code in LEFT]
+            if not late:
+                break
+            if attempt == 2:
+                # Twice, so that a machine that stood still once is not held against the provider.
+                expected = f"Fetch of {late[0].request} within {SERVED} s after the callers of a slow path have left"
+                raise Violation(expected, late[0].summary, abandoned[0], late[0])
+        for before, now in zip(serial, answers, strict=True):
+            if not alike(before, now):
+                raise Violation(
+                    f"after callers have left, Fetch answers as before, {before.summary}", now.summary, before, now
+                )
+        self._expect_idle(nomos_fresh)
+        expect_ok(nomos_fresh.health(timeout=nomos_target.limits.get("call")), "after callers have left")
+
+    def _abandon(self, provider: RunningProvider, slow: tuple[Segments, ...]) -> list[Answer]:
+        paths = [slow[number % len(slow)] for number in range(ABANDONED)]
+        cancelled = [provider.start_fetch(path) for path in slow]
+        waiting = [provider.start_fetch(path, timeout=PATIENCE) for path in paths]
+        answers = [call.answer() for call in waiting]
+        for call in cancelled:
+            call.cancel()
+        answers += [call.answer() for call in cancelled]
+        for answer in answers:
+            if answer.code in {"OK", "NOT_FOUND", "INVALID_ARGUMENT"}:
+                raise Blocked("sample:slow", f"Fetch of {answer.request} is not slow: it answered {answer.summary}")
+            expect_code(answer, *LEFT, because="the caller has left")
+        return answers
+
+    def _expect_idle(self, provider: RunningProvider) -> None:
+        """See that in one of several windows the process is idle."""
+        shares: list[float] = []
+        for _ in range(4):
+            before, began = provider.usage().cpu, time.monotonic()
+            time.sleep(WINDOW)
+            shares.append((provider.usage().cpu - before) / (time.monotonic() - began))
+            if shares[-1] < IDLE_SHARE:
+                return
+        raise Violation(
+            "a provider that is idle after the callers of a slow path have left",
+            f"{min(shares):.0%} of a CPU in use",
+            *provider.answers[-1:],
+            evidence={"cpu_shares": [round(share, 2) for share in shares]},
+        )
+
+    @clause("CFG-DEADLINE-002")
+    def test_takes_no_harm_from_callers_that_leave_at_once(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples
+    ) -> None:
+        """Cancelled in flight, and with a millisecond to live."""
+        steady = Steady.of(nomos_provider, nomos_samples)
+        paths = [sample.path for sample in plain_samples(nomos_samples)] or [()]
+        for _ in range(2):
+            calls = [nomos_provider.start_fetch(paths[number % len(paths)]) for number in range(CALLERS)]
+            for call in calls[::-1]:
+                call.cancel()
+            short = [nomos_provider.start_fetch(paths[number % len(paths)], timeout=0.001) for number in range(CALLERS)]
+            for answer in [call.answer() for call in (*calls, *short)]:
+                expect_code(answer, "OK", *LEFT, because="the caller leaves at once")
+        steady.expect_same(nomos_provider, "callers that left at once")

@@ -1,0 +1,204 @@
+"""Health: the ping, and what it says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from nomos_contracts.clause import clause
+from nomos_contracts.config.interface import HealthStatus
+from nomos_contracts.config.probes import CALLERS, at_once, plain_samples
+from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.contract import Contract
+from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok
+
+Observe = Callable[[str, object], None]
+
+STATUSES = tuple(status.value for status in HealthStatus)
+
+PINGS = 40
+"""Pings that stand for a long life."""
+
+LONG_INIT = 1.0
+"""Seconds from which on an Init is long."""
+
+BESIDE_FETCH = 1.5
+"""Seconds for a Health beside a running Fetch; a slow path takes two at least."""
+
+
+class HealthContract(Contract):
+    """Health answers always, quickly, and truthfully.
+
+    It is the first call that a caller makes and the only one that it repeats: keep it free of locks and of work.
+    """
+
+    @clause("CFG-HEALTH-001")
+    def test_answers_before_init(self, nomos_fresh: RunningProvider, nomos_observe: Observe) -> None:
+        """The first call of all, repeated, then again after a Fetch that was refused."""
+        nomos_observe("status before Init", _status(nomos_fresh.health(), "before Init"))
+        _status(nomos_fresh.health(), "before Init, again")
+        nomos_fresh.fetch(("nomos",))
+        _status(nomos_fresh.health(), "before Init, after a Fetch")
+
+    @clause("CFG-HEALTH-002")
+    def test_says_ok_when_operational(self, nomos_provider: RunningProvider, nomos_target: TargetFacts) -> None:
+        """STATUS_STARTING may come first, for as long as a provider may take to start."""
+        end = time.monotonic() + nomos_target.limits.get("announce", 5.0)
+        answer = nomos_provider.health()
+        while _status(answer, "after Init") == HealthStatus.STARTING and time.monotonic() < end:
+            time.sleep(0.02)
+            answer = nomos_provider.health()
+        if _status(answer, "after Init") != HealthStatus.OK:
+            raise Violation("Health of a provider that is fully operational says STATUS_OK", answer.summary, answer)
+
+    @clause("CFG-HEALTH-003")
+    def test_never_leaves_the_status_out(self, nomos_provider: RunningProvider) -> None:
+        """After a good Init, several times, also after a Fetch that failed."""
+        for turn in range(4):
+            answer = nomos_provider.health()
+            if _status(answer, "after Init") == HealthStatus.UNSPECIFIED:
+                raise Violation("a status that is set", "STATUS_UNSPECIFIED", answer)
+            if turn == 1:
+                nomos_provider.fetch(("",))
+
+    @clause("CFG-HEALTH-004")
+    def test_has_a_status_before_init(self, nomos_fresh: RunningProvider) -> None:
+        """STATUS_STARTING says it best."""
+        answer = nomos_fresh.health()
+        if answer.ok and _status(answer, "before Init") == HealthStatus.UNSPECIFIED:
+            raise Violation("a status that is set, before Init too", "STATUS_UNSPECIFIED", answer)
+
+    @clause("CFG-HEALTH-005")
+    def test_says_degraded_when_a_part_does_not_work(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """STATUS_STARTING may come first here too."""
+        if nomos_samples.degraded is None:
+            raise NotApplicable("no sample `degraded`")
+        expect_ok(nomos_fresh.init(nomos_samples.degraded.config), "the sample `degraded`")
+        end = time.monotonic() + nomos_target.limits.get("announce", 5.0)
+        answer = nomos_fresh.health()
+        while _status(answer, "when degraded") == HealthStatus.STARTING and time.monotonic() < end:
+            time.sleep(0.02)
+            answer = nomos_fresh.health()
+        for said in (answer, nomos_fresh.health()):
+            if _status(said, "when degraded") != HealthStatus.DEGRADED:
+                raise Violation("STATUS_DEGRADED under the sample `degraded`", said.summary, said)
+
+    @clause("CFG-HEALTH-006")
+    def test_says_starting_during_a_long_init(self, nomos_fresh: RunningProvider) -> None:
+        """Asked all along while Init runs; a quick Init leaves nothing to see."""
+        done = threading.Event()
+
+        def init() -> Answer:
+            try:
+                return nomos_fresh.init()
+            finally:
+                done.set()
+
+        seen: list[Answer] = []
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(init)
+            while not done.wait(0.01):
+                answer = nomos_fresh.health(timeout=LONG_INIT)
+                if not done.is_set():
+                    seen.append(answer)
+            took = running.result().elapsed
+        if took < LONG_INIT:
+            raise NotApplicable(f"Init took {took:.2f} s, which is not long")
+        # The first may have been answered before Init arrived.
+        for answer in seen[len(seen) // 2 : len(seen) // 2 + 1]:
+            if not answer.ok or _status(answer, "during Init") != HealthStatus.STARTING:
+                raise Violation("Health during a long Init says STATUS_STARTING", answer.summary, answer)
+
+    @clause("CFG-HEALTH-008")
+    def test_explains_a_status_that_is_not_ok(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """Before Init, and under the sample `degraded` where there is one."""
+        answers = [nomos_fresh.health()]
+        if nomos_samples.degraded is not None:
+            expect_ok(nomos_fresh.init(nomos_samples.degraded.config))
+            answers.append(nomos_fresh.health())
+        for answer in answers:
+            if answer.ok and answer.value["status"] != HealthStatus.OK and not answer.value["message"].strip():
+                raise Violation(f"a message beside {answer.value['status']}", "an empty one", answer)
+
+
+class PingContract(Contract):
+    """Pings are answered however many there are and whatever else goes on.
+
+    A provider that does not answer a ping is restarted, so a busy one must answer as an idle one does.
+    """
+
+    @clause("CFG-HEALTH-007")
+    def test_answers_every_ping(self, nomos_provider: RunningProvider, nomos_target: TargetFacts) -> None:
+        """Many, one after the other and together, all with the same status."""
+        within = nomos_target.limits.get("announce", 5.0)
+        answers = [nomos_provider.health(timeout=within) for _ in range(PINGS)]
+        answers += at_once([lambda: nomos_provider.health(timeout=within)] * 8)
+        nomos_provider.reconnect()
+        answers.append(nomos_provider.health(timeout=within))
+        _expect_steady(answers)
+
+    @clause("CFG-HEALTH-007")
+    def test_answers_pings_among_many_fetches(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Fetches that succeed and that fail are in flight meanwhile."""
+        within = nomos_target.limits.get("announce", 5.0)
+        paths: list[Segments] = [sample.path for sample in plain_samples(nomos_samples)] or [("nomos",)]
+        paths += [("",), ("nomos-none",)]
+        answers: list[Answer] = []
+        for _ in range(3):
+            calls = [nomos_provider.start_fetch(paths[number % len(paths)]) for number in range(2 * CALLERS)]
+            answers += [nomos_provider.health(timeout=within) for _ in range(3)]
+            for call in calls:
+                call.answer()
+        _expect_steady(answers)
+
+    @clause("CFG-HEALTH-009")
+    def test_answers_while_a_fetch_is_running(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """Several pings, and the slow Fetch is still running after the last of them."""
+        expect_ok(nomos_fresh.init())
+        failed: list[Answer] = []
+        for _ in range(3):
+            running = [nomos_fresh.start_fetch(path) for path in nomos_samples.slow]
+            pings: list[Answer] = []
+            for _ in range(4):
+                pings.append(nomos_fresh.health(timeout=BESIDE_FETCH))
+                time.sleep(0.02)
+            over = [call.answer() for call in running if call.done()]
+            for call in running:
+                call.cancel()
+            for answer in over:
+                if answer.code not in {"DEADLINE_EXCEEDED", "CANCELLED", "UNAVAILABLE"} and answer.elapsed < 1.0:
+                    raise Blocked("sample:slow", f"Fetch of {answer.request} is not slow: {answer.summary}")
+            bad = [ping for ping in pings if not ping.ok]
+            if not bad and len(over) < len(running):
+                return
+            failed = bad or pings[-1:]
+        raise Violation("Health answers while a Fetch is running", failed[0].summary, failed[0])
+
+
+def _status(answer: Answer, when: str) -> str:
+    """Return the status of a Health that succeeded.
+
+    Raises:
+        Violation: it failed, or its status is none of the protocol.
+    """
+    expect_code(answer, "OK", because=when)
+    status = answer.value["status"] if isinstance(answer.value, dict) else ""
+    if answer.decode_error or status not in STATUSES:
+        raise Violation(f"Health {when} says a status of the protocol", answer.summary, answer)
+    return str(status)
+
+
+def _expect_steady(answers: list[Answer]) -> None:
+    first = _status(answers[0], "as a ping")
+    for number, answer in enumerate(answers, 1):
+        if _status(answer, f"as ping {number}") != first:
+            raise Violation(
+                f"{first} each time while nothing changes", f"{answer.summary} as ping {number}", answers[0], answer
+            )

@@ -1,0 +1,257 @@
+"""Values: what Fetch answers is exactly what is there, in the form that callers expect."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any
+
+from nomos_contracts.clause import clause
+from nomos_contracts.config.interface import ANSWER_BYTES, LEVELS
+from nomos_contracts.config.probes import (
+    expect_refused,
+    expect_sample,
+    fetch_all,
+    fetch_whole,
+    gives,
+    is_special,
+    is_wildcard,
+    made_up,
+    plain_samples,
+)
+from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.contract import Contract
+from nomos_contracts.provider import Answer, RunningProvider
+from nomos_contracts.violation import NotApplicable, Violation, same, shorten
+
+DOCUMENTED_BYTES = 10_000_000
+"""The size that the documents advise against (row D13)."""
+
+ROUNDS = 4
+"""Times that each sample is asked for; what is wrong the second time only shows."""
+
+_INDEX = re.compile(r"^(?P<name>.+)\[(?P<index>\d+)\]$")
+
+SCRIPTS = ("ключ", "键", "مفتاح", "clé", "clé", "🗝️", "ｋｅｙ", "ß", "İ", "a\u200bb", "\U0010fffd", "naïve café")
+"""Names in several scripts, composed and decomposed, and outside the basic plane."""
+
+
+class ValueContract(Contract):
+    """The value at a path arrives as it is: its kind, its digits, its characters, its emptiness.
+
+    Most failures here come from formatting a value as text on its way, or from an encoder that drops what is empty.
+    """
+
+    @clause("CFG-VALUE-001")
+    def test_gives_exactly_the_value(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
+    ) -> None:
+        """Every sample several times, in shuffled order, one by one and many at once, then over a new connection."""
+        samples = list(nomos_samples.values)
+        for turn in range(ROUNDS):
+            if turn == ROUNDS - 1:
+                nomos_provider.reconnect()
+            nomos_random.shuffle(samples)
+            answers = fetch_all(nomos_provider, [sample.path for sample in samples], at_once=1 if turn % 2 == 0 else 8)
+            for sample, answer in zip(samples, answers, strict=True):
+                expect_sample(answer, sample)
+
+    @clause("CFG-VALUE-002")
+    def test_sets_the_value_field(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """An answer without it is null for the command line, whatever was meant."""
+        for answer in _answers(nomos_provider, nomos_samples):
+            if answer.code == "OK" and not answer.decode_error and answer.struct is None:
+                raise Violation(
+                    f"Fetch of {_path(answer)} answers with its value field set", "an answer without it", answer
+                )
+
+    @clause("CFG-VALUE-003")
+    def test_gives_values_that_json_can_say(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples
+    ) -> None:
+        """Every part of every answer is looked at."""
+        for answer in _answers(nomos_provider, nomos_samples):
+            if answer.code != "OK":
+                continue
+            odd = answer.decode_error or next(_oddities(answer.struct), "")
+            if odd:
+                raise Violation(f"Fetch of {_path(answer)} answers a value that JSON can say", odd, answer)
+
+    @clause("CFG-VALUE-004")
+    def test_wraps_what_is_no_map(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """The one key is `value`, and there is no other."""
+        samples = [sample for sample in nomos_samples.values if not isinstance(sample.value, dict)]
+        if not samples:
+            raise NotApplicable("every sample value is a map")
+        for sample, answer in zip(samples, fetch_all(nomos_provider, [s.path for s in samples]), strict=True):
+            if answer.ok and (answer.struct is None or answer.struct.keys() != {"value"}):
+                keys = "no map" if answer.struct is None else f"a map with the keys {shorten(sorted(answer.struct))}"
+                raise Violation(f"Fetch of {list(sample.path)} answers {{'value': …}}", keys, answer)
+
+    @clause("CFG-VALUE-007")
+    def test_nests_at_most_ten_levels(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """Maps and lists are counted, the outermost map included."""
+        for answer in _answers(nomos_provider, nomos_samples):
+            levels = _levels(answer.struct)
+            if levels > LEVELS:
+                raise Violation(f"Fetch of {_path(answer)} answers at most {LEVELS} levels", f"{levels} levels", answer)
+
+    @clause("CFG-VALUE-008")
+    def test_answers_at_most_ten_megabytes(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """As bytes on the wire."""
+        _expect_size(nomos_provider, nomos_samples, DOCUMENTED_BYTES)
+
+    @clause("CFG-VALUE-009")
+    def test_answers_what_the_command_line_can_receive(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples
+    ) -> None:
+        """As bytes on the wire; beyond the limit the command line sees RESOURCE_EXHAUSTED."""
+        _expect_size(nomos_provider, nomos_samples, ANSWER_BYTES)
+
+    @clause("CFG-VALUE-010")
+    def test_keeps_every_character(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
+    ) -> None:
+        """Names of several scripts are not found, alone and below what exists; samples beyond ASCII come back whole."""
+        tail = made_up(nomos_random)
+        paths: list[Segments] = [(name + tail,) for name in SCRIPTS]
+        for sample in plain_samples(nomos_samples)[:3]:
+            paths += [(*sample.path[:-1], name + tail) for name in SCRIPTS]
+            paths += [(*sample.path[:-1], sample.path[-1] + mark) for mark in ("\u0301", "\u200d", "é", "\U0001f511")]
+        known = {sample.path for sample in nomos_samples.values}
+        paths = [path for path in paths if path not in known]
+        for path, answer in zip(paths, fetch_all(nomos_provider, paths), strict=True):
+            expect_refused(answer, ("NOT_FOUND",), path, "it does not exist")
+        for sample in nomos_samples.values:
+            if not f"{sample.path}{sample.value}".isascii():
+                expect_sample(nomos_provider.fetch(sample.path), sample, "beyond ASCII")
+
+
+class SpecialPathContract(Contract):
+    """Wildcards and list indexes, as the command line sends them.
+
+    They are optional: where the provider refuses them and no sample promises them, there is nothing to keep.
+    """
+
+    @clause("CFG-VALUE-005")
+    def test_answers_a_map_to_a_wildcard(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """For the root, for each map among the samples, and for the samples that end in `*`."""
+        promised = [sample for sample in nomos_samples.values if is_wildcard(sample.path) and sample.path]
+        for sample in promised:
+            answer = nomos_provider.fetch(sample.path)
+            if answer.code != "OK" or not _is_map(answer) or not gives(answer, sample.value):
+                raise Violation(
+                    f"Fetch of {list(sample.path)} answers the map {shorten(sample.value)}", answer.summary, answer
+                )
+        asked: list[Segments] = [("*",)]
+        asked += [(*s.path, "*") for s in plain_samples(nomos_samples) if isinstance(s.value, dict)]
+        answered = bool(promised)
+        for path in asked:
+            answer = fetch_whole(nomos_provider, nomos_samples, path)
+            answered = answered or answer.code == "OK"
+            if answer.code == "OK" and not _is_map(answer):
+                raise Violation(f"Fetch of {list(path)} answers a map", answer.summary, answer)
+        if not answered:
+            raise NotApplicable("the provider knows no wildcard, and no sample path ends in *")
+
+    @clause("CFG-VALUE-006")
+    def test_answers_an_element_to_an_index(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
+    ) -> None:
+        """The right element, none beyond the end, none of what is no list."""
+        promised = [s for s in nomos_samples.values if any(_INDEX.match(segment) for segment in s.path)]
+        for sample in promised:
+            expect_sample(nomos_provider.fetch(sample.path), sample, "the path holds an index")
+        answered = bool(promised)
+        for sample in plain_samples(nomos_samples):
+            parent, name = sample.path[:-1], sample.path[-1]
+            if isinstance(sample.value, list):
+                answered = self._expect_elements(nomos_provider, sample.path, sample.value) or answered
+            elif answered:
+                path = (*parent, f"{name}[0]")
+                expect_refused(nomos_provider.fetch(path), ("NOT_FOUND", "INVALID_ARGUMENT"), path, "it is no list")
+        if answered:
+            path = (f"{made_up(nomos_random)}[0]",)
+            expect_refused(nomos_provider.fetch(path), ("NOT_FOUND", "INVALID_ARGUMENT"), path, "it does not exist")
+            return
+        raise NotApplicable("the provider knows no index, and no sample path holds one")
+
+    def _expect_elements(self, provider: RunningProvider, path: Segments, value: list[Any]) -> bool:
+        parent, name = path[:-1], path[-1]
+        answered = False
+        for index in {0, len(value) // 2, len(value) - 1} if value else set[int]():
+            element = (*parent, f"{name}[{index}]")
+            answer = provider.fetch(element)
+            if answer.code == "OK":
+                answered = True
+                if not gives(answer, value[index]):
+                    raise Violation(f"Fetch of {list(element)} answers {shorten(value[index])}", answer.summary, answer)
+        for index in (len(value), len(value) + 1, 10**6, 10**30):
+            beyond = (*parent, f"{name}[{index}]")
+            expect_refused(provider.fetch(beyond), ("NOT_FOUND", "INVALID_ARGUMENT"), beyond, "beyond the end")
+        return answered
+
+
+def _answers(provider: RunningProvider, samples: ConfigSamples) -> Iterator[Answer]:
+    """Yield an answer for each sample, for the maps above them, and for the root."""
+    paths = [sample.path for sample in samples.values]
+    above = {path[:depth] for path in paths for depth in range(1, len(path)) if not any(map(is_special, path))}
+    yield from fetch_all(provider, paths, at_once=8)
+    for path in sorted(above.difference(paths))[:16]:
+        yield fetch_whole(provider, samples, path)
+    for path in ((), ("*",)):
+        yield fetch_whole(provider, samples, path)
+
+
+def _path(answer: Answer) -> str:
+    return shorten(answer.request.get("path") if isinstance(answer.request, Mapping) else answer.request)
+
+
+def _is_map(answer: Answer) -> bool:
+    """Whether the answer is a map for the command line: no scalar and no list under the one key `value`."""
+    if answer.struct is None:
+        return False
+    return (
+        answer.struct.keys() != {"value"}
+        or isinstance(answer.struct["value"], dict)
+        or same(answer.struct, answer.value)
+    )
+
+
+def _oddities(value: Any) -> Iterator[str]:
+    """Yield in words what of *value* JSON cannot say."""
+    open_values: list[Any] = [value]
+    while open_values:
+        item = open_values.pop()
+        if isinstance(item, Mapping):
+            open_values.extend(item.values())
+        elif isinstance(item, list | tuple):
+            open_values.extend(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            yield f"the number {item}"
+        elif item is not None and not isinstance(item, str | int | float | bool):
+            yield f"a value of kind {type(item).__name__}"
+
+
+def _levels(value: Any) -> int:
+    """Return how many maps and lists lie inside one another, 0 for a scalar."""
+    deepest = 0
+    open_values: list[tuple[Any, int]] = [(value, 1)]
+    while open_values:
+        item, level = open_values.pop()
+        if isinstance(item, Mapping):
+            deepest = max(deepest, level)
+            open_values.extend((part, level + 1) for part in item.values())
+        elif isinstance(item, list | tuple):
+            deepest = max(deepest, level)
+            open_values.extend((part, level + 1) for part in item)
+    return deepest
+
+
+def _expect_size(provider: RunningProvider, samples: ConfigSamples, limit: int) -> None:
+    for answer in _answers(provider, samples):
+        size = len(answer.response or b"")
+        if size > limit:
+            raise Violation(f"Fetch of {_path(answer)} answers at most {limit} bytes", f"{size} bytes", answer)

@@ -1,0 +1,21 @@
+"""Tell what a value of any type is, in words that type checkers understand alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+
+def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether *value* is a map; its keys are strings wherever it came from JSON or a message."""
+    return isinstance(value, Mapping)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether *value* is a list."""
+    return isinstance(value, list)
+
+
+def is_texts(value: object) -> TypeGuard[list[str]]:
+    """Whether *value* is a list of strings."""
+    return is_list(value) and all(isinstance(item, str) for item in value)

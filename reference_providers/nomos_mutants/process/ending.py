@@ -1,0 +1,324 @@
+"""Mutants that end wrongly, or leave something behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from nomos_mutants.mutant import mutant, serve_with
+from nomos_mutants.variations import serving
+from nomos_proto import serve
+from nomos_proto.errors import ProviderError
+from nomos_proto.provider import CallContext
+from nomos_proto.servicer import V1Servicer
+from nomos_reference.config.files_provider import FilesProvider
+
+
+class _Deaf(serve._Ending):  # noqa: SLF001 # a mutant changes what is inside
+    """An end that signals do not bring about."""
+
+    numbers: tuple[int, ...] = ()
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        for number in self.numbers:
+            # The wake-up descriptor hears of handled signals only.
+            signal.signal(number, signal.SIG_IGN)
+        return entered
+
+
+@mutant("PROC-SIGNAL-001", defect="it ignores SIGTERM")
+def ignores_sigterm(argv: Sequence[str]) -> int:
+    """End with Shutdown only."""
+    with serving("_Ending", type("Deaf", (_Deaf,), {"numbers": (signal.SIGTERM,)})):
+        return serve_with(argv)
+
+
+class _DeafUntilInit(serve._Ending):  # noqa: SLF001 # as above
+    def wait(self, timeout: float | None = None) -> str:
+        """Take a signal for nothing as long as there is no configuration."""
+        while True:
+            reason = super().wait(timeout)
+            if reason == "asked" and not _Initialised.initialised and not _Initialised.shut:
+                continue
+            return reason
+
+
+class _Initialised(FilesProvider):
+    initialised = False
+    shut = False
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Note that it is there."""
+        super().init(alias, config, source_file_path, context=context)
+        type(self).initialised = True
+
+    def shutdown(self) -> None:
+        """Note that it is gone."""
+        type(self).shut = True
+        super().shutdown()
+
+
+@mutant("PROC-SIGNAL-001", "unused", defect="it ignores SIGTERM until it was initialised")
+def deaf_until_init(argv: Sequence[str]) -> int:
+    """Install the handler in Init."""
+    with serving("_Ending", _DeafUntilInit):
+        return serve_with(argv, provider=_Initialised())
+
+
+@mutant("PROC-SIGNAL-002", defect="it ignores SIGINT")
+def ignores_sigint(argv: Sequence[str]) -> int:
+    """End with SIGTERM only."""
+    with serving("_Ending", type("Deaf", (_Deaf,), {"numbers": (signal.SIGINT,)})):
+        return serve_with(argv)
+
+
+class _Busy(FilesProvider):
+    """Remembers when it was last asked."""
+
+    last = 0.0
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Note the time."""
+        type(self).last = time.monotonic()
+        time.sleep(0.02)
+        return super().fetch(path, context=context)
+
+
+class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
+    def wait(self, timeout: float | None = None) -> str:
+        """Take a signal for nothing if there was a call just now."""
+        while True:
+            reason = super().wait(timeout)
+            if reason == "asked" and time.monotonic() - _Busy.last < 0.1:
+                continue
+            return reason
+
+
+@mutant("PROC-SIGNAL-003", defect="it forgets a SIGTERM that arrives while calls run")
+def ends_when_idle(argv: Sequence[str]) -> int:
+    """Look for the signal between calls only."""
+    with serving("_Ending", _EndsWhenIdle):
+        return serve_with(argv, provider=_Busy())
+
+
+@mutant("PROC-SIGNAL-005", defect="it exits with code 1 after an orderly end")
+def bad_exit_code(argv: Sequence[str]) -> int:
+    """Report failure whatever happens."""
+    serve_with(argv)
+    return 1
+
+
+@mutant("PROC-SHUTDOWN-001", defect="Shutdown fails with INTERNAL", also=("PROC-SHUTDOWN-004",))
+class ShutdownFails(V1Servicer):
+    """A service that ends and complains."""
+
+    def Shutdown(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Fail, and end all the same."""
+        if context.add_callback(self.on_shutdown) is False:
+            self.on_shutdown()
+        return self.answer(context, "Shutdown", self._fail)
+
+    @staticmethod
+    def _fail(_: CallContext) -> bytes:
+        raise ProviderError("nothing to close")
+
+
+@mutant("PROC-SHUTDOWN-001", "used", defect="Shutdown hangs once something was fetched")
+class ShutdownHangs(FilesProvider):
+    """A provider that waits for a connection that it holds itself."""
+
+    _used = False
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Note that it was used."""
+        self._used = True
+        return super().fetch(path, context=context)
+
+    def shutdown(self) -> None:
+        """Wait for what never comes."""
+        if self._used:
+            time.sleep(30)
+        super().shutdown()
+
+
+@mutant("PROC-SHUTDOWN-002", defect="it answers Shutdown and runs on")
+class RunsOn(V1Servicer):
+    """A service that cleans up and stays."""
+
+    def Shutdown(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Clean up only."""
+
+        def work(_: CallContext) -> bytes:
+            self.provider.shutdown()
+            return b""
+
+        return self.answer(context, "Shutdown", work)
+
+
+@mutant("PROC-SHUTDOWN-003", defect="a second Shutdown is refused")
+class ShutdownOnce(V1Servicer):
+    """A service that ends half a second after Shutdown and refuses a second one meanwhile."""
+
+    _asked = False
+
+    def Shutdown(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Refuse from the second on."""
+
+        def work(_: CallContext) -> bytes:
+            if self._asked:
+                raise ProviderError("already shut down", "INVALID_STATE")
+            self._asked = True
+            threading.Timer(0.5, self.on_shutdown).start()
+            self.provider.shutdown()
+            return b""
+
+        return self.answer(context, "Shutdown", work)
+
+
+@mutant("PROC-SHUTDOWN-004", defect="Shutdown before Init is refused")
+class ShutdownWantsInit(V1Servicer):
+    """A service that has nothing to shut down before Init."""
+
+    def Shutdown(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Refuse without a configuration, and end all the same."""
+        if not self.provider.info().alias:
+            if context.add_callback(self.on_shutdown) is False:
+                self.on_shutdown()
+            return self.answer(context, "Shutdown", self._fail)
+        return super().Shutdown(request, context)
+
+    @staticmethod
+    def _fail(_: CallContext) -> bytes:
+        raise ProviderError("call Init first", "INVALID_STATE")
+
+
+@mutant("PROC-SHUTDOWN-005", defect="it serves on from its configuration for a second after Shutdown")
+class ServesOn(V1Servicer):
+    """A service that ends late and forgets nothing."""
+
+    def Shutdown(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Answer, and end a second later."""
+
+        def work(_: CallContext) -> bytes:
+            threading.Timer(1.0, self.on_shutdown).start()
+            return b""
+
+        return self.answer(context, "Shutdown", work)
+
+
+@mutant("PROC-OUTPUT-001", defect="each unknown path is printed on stdout")
+def prints_misses(argv: Sequence[str]) -> int:
+    """Serve a provider that was debugged."""
+    return serve_with(argv, provider=_Printing(os.dup(1)))
+
+
+class _Printing(FilesProvider):
+    def __init__(self, stdout: int) -> None:
+        super().__init__()
+        self._stdout = stdout
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Print what was not found."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError:
+            os.write(self._stdout, b"not found\n")
+            raise
+
+
+@mutant("PROC-OUTPUT-001", "farewell", defect="it says goodbye on stdout when it ends")
+def says_goodbye(argv: Sequence[str]) -> int:
+    """Print at the end."""
+    stdout = os.dup(1)
+    code = serve_with(argv)
+    os.write(stdout, b"bye\n")
+    return code
+
+
+@mutant("PROC-CLEANUP-001", defect="a temporary file is left behind")
+class LeavesFile(FilesProvider):
+    """A provider with a cache on disk."""
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Write the cache."""
+        super().init(alias, config, source_file_path, context=context)
+        Path(tempfile.gettempdir(), f"files-cache-{os.getpid()}").write_text("{}", encoding="utf-8")
+
+
+@mutant("PROC-CLEANUP-001", "child", defect="a child process outlives it")
+class LeavesChild(FilesProvider):
+    """A provider with a helper process."""
+
+    _child: subprocess.Popen[bytes] | None = None
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Start the helper."""
+        super().init(alias, config, source_file_path, context=context)
+        if self._child is None:
+            self._child = subprocess.Popen(["sleep", "60"], start_new_session=True)  # noqa: S607 # from PATH
+
+
+@mutant("PROC-CLEANUP-001", "socket", defect="the file of its Unix socket stays")
+def leaves_socket(argv: Sequence[str]) -> int:
+    """End without removing the socket's file."""
+    from nomos_proto.socket_file import SocketFile
+
+    listen = os.environ.get("NOMOS_LISTEN", "").removeprefix("unix:")
+    code = serve_with(argv)
+    if listen:
+        with SocketFile(listen + ".again"):
+            Path(listen).touch()
+    return code
+
+
+@mutant("PROC-LEAK-001", defect="each failing Fetch leaves a descriptor open")
+class LeaksDescriptors(FilesProvider):
+    """A provider that forgets to close."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Open something and never close it."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError:
+            os.open("/dev/null", os.O_RDONLY)
+            raise
+
+
+@mutant("PROC-LEAK-002", defect="each unknown path is remembered with a page of notes")
+class LeaksMemory(FilesProvider):
+    """A provider with a cache of misses that has no bound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._misses: dict[tuple[str, ...], bytearray] = {}
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Remember every miss."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError:
+            self._misses[tuple(path)] = bytearray(os.urandom(256 * 1024))
+            raise
+
+
+@mutant("PROC-LEAK-003", defect="each call makes the next one slower")
+class Slows(FilesProvider):
+    """A provider that walks a list which only grows."""
+
+    _calls = 0
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Take a little longer each time."""
+        self._calls += 1
+        time.sleep(self._calls * 0.00005)
+        return super().fetch(path, context=context)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from nomos_proto.errors import ProviderError
+from nomos_proto.once import Once
+from nomos_proto.provider import CallContext
+from nomos_proto.workers import Workers
+
+
+def test_tasks_run_side_by_side_up_to_the_limit_and_the_rest_later() -> None:
+    workers = Workers(limit=3, idle=0.05)
+    together = threading.Barrier(3)
+    futures = [workers.submit(together.wait, 10) for _ in range(6)]
+    assert sorted(future.result(10) for future in futures) == [0, 0, 1, 1, 2, 2]
+    assert workers.count <= 3
+
+
+def test_a_thread_without_work_ends() -> None:
+    workers = Workers(idle=0.01)
+    assert workers.submit(lambda: 5).result(10) == 5
+    deadline = time.monotonic() + 10
+    while workers.count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert workers.submit(lambda: 6).result(10) == 6
+
+
+def test_a_thread_that_is_free_is_used_again() -> None:
+    workers = Workers(idle=10.0)
+    names: set[int] = set()
+    for _ in range(20):
+        names.add(workers.submit(threading.get_ident).result(10))
+        time.sleep(0.002)  # the thread tells its result before it waits again
+    assert len(names) < 20
+    assert workers.count == len(names)
+
+
+def test_an_exception_is_the_result_and_the_thread_goes_on() -> None:
+    workers = Workers(limit=1, idle=0.01)
+    with pytest.raises(ZeroDivisionError):
+        workers.submit(lambda: 1 // 0).result(10)
+    assert workers.submit(lambda: 1).result(10) == 1
+
+
+def test_a_cancelled_task_does_not_run() -> None:
+    workers = Workers(limit=1, idle=0.01)
+    go = threading.Event()
+    first = workers.submit(go.wait, 10)
+    second = workers.submit(lambda: 1)
+    assert second.cancel()
+    go.set()
+    assert first.result(10)
+    assert workers.submit(lambda: 2).result(10) == 2
+
+
+def test_the_second_call_with_a_key_waits_for_the_first_and_does_not_run() -> None:
+    once, go, runs = Once(), threading.Event(), []
+
+    def work() -> bytes:
+        runs.append(1)
+        go.wait(10)
+        return b"answer"
+
+    workers = Workers(idle=0.01)
+    first = workers.submit(once.run, "k", b"request", work, CallContext(10))
+    while not runs:
+        time.sleep(0.001)
+    second = workers.submit(once.run, "k", b"request", work, CallContext(10))
+    late = workers.submit(once.run, "k", b"request", work, CallContext(0.05))
+    with pytest.raises(ProviderError, match="deadline"):
+        late.result(10)
+    go.set()
+    assert (first.result(10), second.result(10), len(runs)) == (b"answer", b"answer", 1)
+
+
+def test_only_the_latest_keys_are_remembered() -> None:
+    once = Once(limit=2)
+    for key in ("a", "b", "c"):
+        once.run(key, b"", lambda: b"old", CallContext())
+    assert once.run("a", b"", lambda: b"new", CallContext()) == b"new"
+    assert once.run("c", b"", lambda: b"new", CallContext()) == b"old"
+
+
+def test_a_context_tells_deadline_and_leave_apart() -> None:
+    CallContext().check()
+    with pytest.raises(ProviderError) as late:
+        CallContext(0.0).check()
+    assert late.value.status == "DEADLINE_EXCEEDED"
+    context = CallContext(10)
+    context.cancel()
+    with pytest.raises(ProviderError) as left:
+        context.wait(10)
+    assert left.value.status == "CANCELLED"
+
+
+def test_a_callback_runs_once_when_the_caller_leaves_and_not_when_it_was_taken_back() -> None:
+    context, calls = CallContext(), []
+    context.on_cancel(lambda: calls.append("kept"))
+    context.on_cancel(lambda: calls.append("taken back"))()
+    context.cancel()
+    context.cancel()
+    context.on_cancel(lambda: calls.append("late"))
+    assert calls == ["kept", "late"]
