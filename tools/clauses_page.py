@@ -172,9 +172,9 @@ HEAD = """\
 This page is generated (`make clauses-page`) from the clause tables in `contracts/nomos_contracts`; a test compares.
 
 {total} clauses, {testable} of them testable from outside. A MUST that is not kept fails the run, a SHOULD warns. The
-tiers hold each other: `testing` in `additional` in `reference`. A clause is due in the profiles that it names: `standard`
-is the written protocol, `cli` what today's `nomos` command line needs. Samples are what the author says in `nomos.toml`;
-without them the clause is blocked.
+tiers hold each other: `testing` in `additional` in `reference`. A clause is due in the profiles that it names:
+`standard` is the written protocol, `cli` what today's `nomos` command line needs. Samples are what the author says in
+`nomos.toml`; without them the clause is blocked.
 """
 
 TRACE = """\

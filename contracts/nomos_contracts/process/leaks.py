@@ -9,7 +9,7 @@ from typing import Final
 from nomos_contracts.clause import clause
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
-from nomos_contracts.process.traffic import MADE_UP, TRUNCATED, known_path, missing_path, soon
+from nomos_contracts.process.traffic import MADE_UP, known_path, missing_path, soon
 from nomos_contracts.provider import RunningProvider
 from nomos_contracts.violation import Violation
 
@@ -28,8 +28,8 @@ _BYTES_A_CALL: Final = 64 * 1024
 
 _TIME_CALLS: Final = 40
 _TIME_BLOCKS: Final = 8
-_TIME_FACTOR: Final = 3.0
-_TIME_SECONDS: Final = 0.005
+_SECONDS_A_BLOCK: Final = 0.0006
+"""As much more for the quickest of 40 calls, eight blocks in a row, is a slope: noise goes both ways."""
 
 
 def slopes(
@@ -70,7 +70,7 @@ class LeakContract(Contract):
 
     @clause("PROC-LEAK-001")
     def test_handles_do_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
-        """Cycles of Init, good, bad and broken requests, and new connections; descriptors, threads and children."""
+        """Cycles of connections, Inits, Fetches of known and of unknown paths, Info; descriptors, threads and children."""
         known, missing = known_path(nomos_samples), missing_path(nomos_samples)
         last: dict[str, float] = {}
 
@@ -81,7 +81,6 @@ class LeakContract(Contract):
                     nomos_provider.init()
                 nomos_provider.fetch(known)
                 nomos_provider.fetch(missing)
-                nomos_provider.raw("Fetch", TRUNCATED)
                 nomos_provider.info()
 
         def handles() -> dict[str, float]:
@@ -125,9 +124,6 @@ class LeakContract(Contract):
             nonlocal quickest
             quickest = min(nomos_provider.fetch(known).elapsed for _ in range(_TIME_CALLS))
 
-        for values in slopes(lambda: {"seconds": quickest}, block, _TIME_BLOCKS, 0.0).values():
-            if values[-1] > _TIME_FACTOR * values[0] and values[-1] - values[0] > _TIME_SECONDS:
-                got = f"{values[0] * 1000:.1f} ms at first, {values[-1] * 1000:.1f} ms in the end"
-                raise Violation(
-                    "calls that take as long after many others as before", got, evidence={"seconds": values}
-                )
+        for values in slopes(lambda: {"seconds": quickest}, block, _TIME_BLOCKS, _SECONDS_A_BLOCK).values():
+            got = f"{values[0] * 1000:.1f} ms at first, {values[-1] * 1000:.1f} ms in the end"
+            raise Violation("calls that take as long after many others as before", got, evidence={"seconds": values})

@@ -57,7 +57,7 @@ class OutputContract(Contract):
         first_running(nomos_start)
         start = nomos_spawn(args=("--log-level", "debug"))
         provider = initialised(start.provider if start.provider is not None else running(nomos_spawn()))
-        exercise(provider, nomos_samples)
+        exercise(provider, nomos_samples, unruly=True)
         must_be_quiet(provider, "while it was used")
         provider.shutdown()
         provider.wait(nomos_target.limits["grace"])
@@ -68,7 +68,7 @@ class OutputContract(Contract):
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """The same at its own log level, ended by a signal."""
-        exercise(initialised(nomos_fresh), nomos_samples)
+        exercise(initialised(nomos_fresh), nomos_samples, unruly=True)
         must_be_quiet(nomos_fresh, "while it was used")
         nomos_fresh.signal("SIGTERM")
         nomos_fresh.wait(nomos_target.limits["grace"])

@@ -10,7 +10,7 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, initialised
 from nomos_contracts.process.traffic import exercise, known_path, missing_path, must_end
 from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
-from nomos_contracts.violation import Violation, expect_ok
+from nomos_contracts.violation import Blocked, Violation, expect_ok
 
 
 def must_answer(provider: RunningProvider, target: TargetFacts) -> Answer:
@@ -89,6 +89,8 @@ class ShutdownContract(Contract):
         """Known and unknown paths, more than once; then Init, only to see what it does."""
         initialised(nomos_fresh).fetch(known_path(nomos_samples))
         last = nomos_fresh.shutdown()
+        if not last.ok and not closed(last):
+            raise Blocked("clause:PROC-SHUTDOWN-001", f"Shutdown answered {last.summary}")
         for path in (known_path(nomos_samples), missing_path(nomos_samples), known_path(nomos_samples)):
             answer = nomos_fresh.fetch(path)
             if answer.code != "FAILED_PRECONDITION" and not closed(answer):

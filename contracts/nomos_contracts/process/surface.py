@@ -11,7 +11,7 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, first_running, initialised, running
 from nomos_contracts.process.traffic import MADE_UP, TRUNCATED, known_path, missing_path, must_still_serve
 from nomos_contracts.provider import Answer, RunningProvider, Start, Starter
-from nomos_contracts.violation import Violation, expect_ok, same
+from nomos_contracts.violation import Blocked, Violation, expect_ok, same
 from nomos_proto import wire
 from nomos_proto.messages import SERVICE, encode_fetch_request, encode_init_request
 
@@ -145,10 +145,12 @@ class UnknownFieldsContract(Contract):
             # A provider that takes one Init only has to see the strange one first.
             other = running(nomos_spawn())
             expect_ok(other.raw("Init", strange), "the good Init with unknown fields")
-        plain = provider.fetch(known_path(nomos_samples))
         answer = provider.raw("Shutdown", b"".join(unknown_fields(1, 2, 3)))
         if not answer.ok and not closed(answer):
-            raise Violation("Shutdown to answer as without unknown fields", answer.summary, plain, answer)
+            plain = running(nomos_spawn(init=True)).shutdown()
+            if plain.code == answer.code:
+                raise Blocked("clause:PROC-SHUTDOWN-001", f"Shutdown answers {plain.summary}")
+            raise Violation(f"Shutdown to answer as without unknown fields: {plain.code}", answer.summary, answer)
 
     @staticmethod
     def _equal(plain: Answer, strange: Answer, only: str = "") -> None:

@@ -34,8 +34,14 @@ def burst(provider: RunningProvider, paths: Sequence[Segments], count: int, time
     return [provider.start_fetch(paths[index % len(paths)], timeout=timeout) for index in range(count)]
 
 
-def exercise(provider: RunningProvider, samples: ConfigSamples) -> None:
-    """Use everything that a provider has, in good and bad ways; it is initialised afterwards, and no answer counts."""
+def exercise(provider: RunningProvider, samples: ConfigSamples, *, unruly: bool = False) -> None:
+    """Use everything that a provider has but Shutdown; it is initialised afterwards, and no answer counts.
+
+    Args:
+        provider: the provider.
+        samples: paths to ask for.
+        unruly: also do what a caller should not: broken requests, forbidden paths, many calls at once.
+    """
     provider.health()
     provider.info()
     provider.fetch(known_path(samples))
@@ -44,13 +50,14 @@ def exercise(provider: RunningProvider, samples: ConfigSamples) -> None:
         for sample in samples.values[:8]:
             provider.fetch(sample.path)
         provider.fetch(missing_path(samples))
-    provider.fetch(("",))
-    provider.fetch(("..", "..", "etc", "passwd"))
-    provider.raw("Fetch", TRUNCATED)
-    provider.raw("Init", TRUNCATED)
-    provider.raw("NoSuchMethod", b"")
-    for pending in burst(provider, [known_path(samples), missing_path(samples)], 16, 5.0):
-        pending.answer(10.0)
+    if unruly:
+        provider.fetch(("",))
+        provider.fetch(("..", "..", "etc", "passwd"))
+        provider.raw("Fetch", TRUNCATED)
+        provider.raw("Init", TRUNCATED)
+        provider.raw("/nomos.nobody.Service/Do", b"")
+        for pending in burst(provider, [known_path(samples), missing_path(samples)], 16, 5.0):
+            pending.answer(10.0)
     provider.init()
     provider.health()
     provider.info()

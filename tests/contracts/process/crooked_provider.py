@@ -141,8 +141,11 @@ def parse(name, kind):
             if "takes-garbage" in FAULTS and name == "Init":
                 return kind()
             raise
-        if f"strict-{name}" in FAULTS and (len(message.SerializeToString()) != len(data)):
-            raise ValueError("unknown field")
+        if f"strict-{name}" in FAULTS:
+            size = message.ByteSize()
+            message.DiscardUnknownFields()
+            if message.ByteSize() != size:
+                raise ValueError("unknown field")
         return message
 
     return parser
@@ -215,7 +218,9 @@ while not done.wait(0.2):
 if "waits-for-calls" in FAULTS:
     server.stop(None).wait()
 server.stop(0.0 if "cuts-off" in FAULTS else 1.2).wait()
-if "leaves-socket" not in FAULTS and wanted:
+if wanted and "leaves-socket" in FAULTS:
+    Path(wanted).touch()
+elif wanted:
     Path(wanted).unlink(missing_ok=True)
 if "leaves-files" not in FAULTS:
     cleanup()
