@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nomos_contracts.clause import CONTRACTS_OF
+from nomos_contracts.clause import CONTRACTS_OF, Tier
 from nomos_contracts.contract import Contract
 from pytest_nomos.report.folder import ReportError
 from pytest_nomos.session.reporting import open_stream
@@ -70,11 +70,12 @@ def _read(config: pytest.Config) -> Run:
         raise pytest.UsageError(f"--nomos-seed={written}: write a whole number")
     report = config.getoption("nomos_report")
     named = config.getoption("nomos_settings")
+    tier = config.getoption("nomos_tier")
     if named and not (invoked_in / named).is_file():
         raise pytest.UsageError(f"--nomos-settings={named}: there is no such file")
     try:
         settings = load_settings(invoked_in / named if named else find_settings(invoked_in))
-        plans = plan_targets(specs, settings, invoked_in, tier=config.getoption("nomos_tier"))
+        plans = plan_targets(specs, settings, invoked_in, tier=Tier(tier) if tier else None)
     except (SettingsError, TargetError) as error:
         raise pytest.UsageError(str(error)) from None
     return Run(

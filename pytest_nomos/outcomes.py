@@ -146,9 +146,15 @@ class Outcomes:
                 "got": error.got,
                 "evidence": error.evidence,
                 "exchanges": exchanges(answers, secrets_of(plan)),
-                "replay": replay_line(plan.spec, answers[-1], good) if answers else "",
+                "replay": self._replay(error, clause, plan.spec, good),
             }
         return found
+
+    def _replay(self, error: Violation, clause: Clause, spec: str, good: Mapping[str, Any]) -> str:
+        """Return the line that shows the violation again: the whole schedule where there is one, else the last call."""
+        if "schedule" in error.evidence:
+            return f"pytest --nomos-provider={spec} --nomos-seed={self._run.seed} -k {clause.id}"
+        return replay_line(spec, error.answers[-1], good) if error.answers else ""
 
     def _tell(self, report: pytest.TestReport, record: Mapping[str, Any], clause: Clause, item: pytest.Item) -> None:
         """Tell pytest what the record says."""
@@ -267,7 +273,10 @@ def explain(record: Mapping[str, Any], clause: Clause) -> str:
     if record.get("reason"):
         lines.append(f"  reason    {record['reason']}")
     lines.append(f"  mend      {clause.mend}")
-    lines.extend(f"  {name:<9} {value}" for name, value in record.get("evidence", {}).items())
+    lines.extend(
+        f"  {name:<9} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in record.get("evidence", {}).items()
+    )
     lines.extend(
         f"  exchange  {json.dumps(exchange, ensure_ascii=False)}" for exchange in record.get("exchanges", [])[-3:]
     )

@@ -103,7 +103,7 @@ class Explorer(Generic[Target]):
         if disagreement is None:
             raise AssertionError("a run that failed has a disagreement")
         steps = len(shown.schedule)
-        fails_words = f"fails {fails} of {of}"
+        fails_words = f"{fails} of {of}"
         remark = (
             ""
             if fails == of
@@ -111,7 +111,7 @@ class Explorer(Generic[Target]):
         )
         return Violation(
             disagreement.expected,
-            f"{disagreement.got}, at the end of {steps} steps ({fails_words}{remark})",
+            f"{disagreement.got}, at the end of {steps} steps (fails {fails_words}{remark})",
             *_last((*disagreement.answers, *(answer for answer in shown.answers if answer is not None))),
             evidence={
                 "schedule": to_json(shown.schedule),

@@ -27,7 +27,7 @@ import (
 const (
 	providerType = "jsonfiles" // the binary is called nomos-provider-<type>
 	maxMessage   = 4 << 20     // bytes; what a gRPC client receives by default
-	grace        = 4 * time.Second
+	grace        = 3 * time.Second // for calls in flight; the protocol gives the whole end five
 )
 
 // version is replaced in a release: go build -ldflags "-X main.version=1.2.3"

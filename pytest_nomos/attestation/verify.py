@@ -21,7 +21,7 @@ from pytest_nomos.attestation.certificate import (
 from pytest_nomos.attestation.consistency import inconsistencies
 from pytest_nomos.attestation.statement import NotAttestableError, statement
 from pytest_nomos.report.folder import REPORT, ReportError, parse_report
-from pytest_nomos.report.jsontext import JsonTextError, elements, parse, read_bytes
+from pytest_nomos.report.jsontext import JsonTextError, canonical, elements, parse, read_bytes
 from pytest_nomos.report.model import Report, TargetReport
 from pytest_nomos.report.rules import RulesOf, shipped_rules
 from pytest_nomos.report.subject import subject_digest
@@ -82,7 +82,7 @@ def verify(
         report = parse_report(content, str(file))
     except (JsonTextError, ReportError) as error:
         return _result([str(error), *reasons], key, signature, "")
-    if json.loads(report.model_dump_json()) != parse(content, str(file)):
+    if canonical(json.loads(report.model_dump_json())) != canonical(parse(content, str(file))):
         reasons.append(f"{file}: holds fields or values that this kit does not write")
     reasons += inconsistencies(report, rules_of=rules_of, at=at)
     targets = _subjects(report, subject_path, reasons)
@@ -201,7 +201,7 @@ def _statement(
             wanted.append(statement(report, content, target))
         except NotAttestableError as error:
             yield f"{name}: states what cannot be stated: {error}"
-    if table in wanted:
+    if canonical(table) in map(canonical, wanted):
         return
     if wanted:
         about = [made for made in wanted if made["subject"] == table.get("subject")]

@@ -21,7 +21,7 @@ from pytest_nomos.host.limits import Limits
 from pytest_nomos.host.metadata import CallMetadata
 from pytest_nomos.host.process import CANCEL_POLL, ProviderProcess
 
-PROBE_SECONDS: Final = 0.5
+PROBE_SECONDS: Final = 0.3
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _FRAME_HEADER: Final = 9
 _SETTINGS: Final = 4

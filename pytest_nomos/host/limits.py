@@ -30,6 +30,9 @@ class Limits(BaseModel):
         receive: bytes of the largest answer that is taken.
         port_min: lowest port that is dialled.
         port_max: highest port that is dialled.
+        schedule_seconds: seconds that random schedules may take.
+        schedule_shrink: seconds for shortening a schedule that failed.
+        schedule_replays: how often a schedule that failed is replayed.
         log: bytes of one log file at most; what follows is counted and dropped.
     """
 
@@ -39,7 +42,7 @@ class Limits(BaseModel):
     connect_attempts: Count = 3
     connect_timeout: Seconds = 2.0
     connect_backoff: Seconds = 0.5
-    connect: Seconds = 6.0
+    connect: Seconds = 5.8
     call: Seconds = 30.0
     shutdown_rpc: Seconds = 5.0
     grace: Seconds = 5.0
@@ -51,6 +54,9 @@ class Limits(BaseModel):
     receive: Count = 64 * 1024 * 1024
     port_min: Annotated[int, Field(ge=1, le=65535)] = 1024
     port_max: Annotated[int, Field(ge=1, le=65535)] = 65535
+    schedule_seconds: Seconds = 60.0
+    schedule_shrink: Seconds = 3.0
+    schedule_replays: Count = 10
     log: Count = 64 * 1024 * 1024
 
     @model_validator(mode="after")

@@ -38,9 +38,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any] | str) -> 
     kind: Any = validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
-        found = sorted(
-            kind(schema).iter_errors(_plain(config)), key=lambda error: [str(key) for key in error.absolute_path]
-        )
+        found: list[Any] = sorted(kind(schema).iter_errors(_plain(config)), key=_place)
     except jsonschema.SchemaError as error:
         raise ConfigError(f"the schema of the configuration is no JSON Schema: {error.message}") from error
     except Exception as error:  # a reference that cannot be resolved has a private exception type

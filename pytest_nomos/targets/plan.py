@@ -25,7 +25,7 @@ from pytest_nomos.targets.conformance import conformance_folder
 _UNFIT = re.compile(r"[^A-Za-z0-9.+_-]+")
 _BUILT_IN = ("registered:", "mutant:")
 
-MUTANT_LIMITS = Limits(announce=2.0, connect_timeout=1.5, grace=2.0, shutdown_rpc=2.0)
+MUTANT_LIMITS = Limits(announce=2.0, connect_timeout=1.5, grace=2.0, shutdown_rpc=2.0, schedule_shrink=0.5, schedule_replays=1)
 """Limits that mutants run into: short, so that each of their defects costs seconds only."""
 
 
@@ -304,4 +304,10 @@ def _shipped_settings(spec: str) -> Settings:
     if not path.is_file():
         raise SettingsError(f"{spec}: no settings come with it")
     shipped = load_settings(path)
-    return shipped.model_copy(update={"limits": MUTANT_LIMITS}) if kind == "mutant" else shipped
+    if kind == "registered":
+        return shipped
+    config = {"directory": "{here}/data", "max_depth": 64}
+    samples = {**shipped.samples, "degraded": {"config": {**config, "overlay": "{here}/nowhere"}}}
+    declined = {name: reason for name, reason in shipped.declined.items() if name != "degraded"}
+    changes = {"limits": MUTANT_LIMITS, "config": config, "samples": samples, "declined": declined}
+    return shipped.model_copy(update=changes)

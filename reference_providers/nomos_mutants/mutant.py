@@ -99,13 +99,13 @@ def _runner(subject: Any) -> Run:
 
 
 def serve_with(argv: Sequence[str], *, provider: ConfigService | None = None, service: Any = None) -> int:
-    """Serve the file provider, or *provider*, through *service* in place of the v1 service."""
+    """Serve the original, or *provider*, through *service* in place of the v1 service."""
+    from nomos_mutants.original import Original
     from nomos_proto import serve
-    from nomos_reference.config.files_provider import FilesProvider
 
     if service is not None:
         serve.V1Servicer = service  # type: ignore[misc] # this process exists to be wrong
-    return serve.serve(provider or FilesProvider(), argv)
+    return serve.serve(provider or Original(), argv)
 
 
 def _modules(package: str) -> Iterator[ModuleType]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nomos_contracts.config.documents import changed, leaves
 from nomos_contracts.config.samples import Segments
 from nomos_contracts.provider import Answer, RunningProvider
 
@@ -157,23 +158,10 @@ def from_home(home: Path, canary: Canary) -> Iterator[Segments]:
 
 def bases(provider: RunningProvider, source_file_path: str = "") -> list[Path]:
     """Return the folders at which the paths of *provider* may start: those its configuration names, and its own."""
-    found = [
-        path if path.is_dir() else path.parent for path in _existing(provider, provider.good_config, source_file_path)
-    ]
+    texts = [value for value in leaves(provider.good_config) if isinstance(value, str)]
+    named = [located(text, provider.scratch, source_file_path) for text in texts]
+    found = [path if path.is_dir() else path.parent for path in named if path is not None]
     return list(dict.fromkeys([*found, provider.scratch.resolve()]))
-
-
-def _existing(provider: RunningProvider, value: Any, source_file_path: str) -> Iterator[Path]:
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _existing(provider, item, source_file_path)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _existing(provider, item, source_file_path)
-    elif isinstance(value, str):
-        path = located(value, provider.scratch, source_file_path)
-        if path is not None:
-            yield path
 
 
 def located(value: str, scratch: Path, source_file_path: str) -> Path | None:
@@ -203,10 +191,6 @@ def relocated(config: Mapping[str, Any], scratch: Path, source_file_path: str, t
     copies: dict[Path, Path] = {}
 
     def move(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: move(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [move(item) for item in value]
         source = located(value, scratch, source_file_path) if isinstance(value, str) else None
         if source is None:
             return value
@@ -214,7 +198,7 @@ def relocated(config: Mapping[str, Any], scratch: Path, source_file_path: str, t
             copies[source] = _copy(source, target / f"area{len(copies)}")
         return str(copies[source])
 
-    moved = move(config)
+    moved = {key: changed(value, move) for key, value in config.items()}
     return moved if copies else None
 
 

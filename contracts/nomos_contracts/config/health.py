@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from nomos_contracts.clause import clause
+from nomos_contracts.config.documents import told
 from nomos_contracts.config.interface import HealthStatus
 from nomos_contracts.config.probes import CALLERS, at_once, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
@@ -122,8 +123,8 @@ class HealthContract(Contract):
             expect_ok(nomos_fresh.init(nomos_samples.degraded.config))
             answers.append(nomos_fresh.health())
         for answer in answers:
-            if answer.ok and answer.value["status"] != HealthStatus.OK and not answer.value["message"].strip():
-                raise Violation(f"a message beside {answer.value['status']}", "an empty one", answer)
+            if _status(answer, "at any time") != HealthStatus.OK and not str(told(answer).get("message", "")).strip():
+                raise Violation(f"a message beside {told(answer)['status']}", "an empty one", answer)
 
 
 class PingContract(Contract):
@@ -189,10 +190,10 @@ def _status(answer: Answer, when: str) -> str:
         Violation: it failed, or its status is none of the protocol.
     """
     expect_code(answer, "OK", because=when)
-    status = answer.value["status"] if isinstance(answer.value, dict) else ""
+    status = str(told(answer).get("status", ""))
     if answer.decode_error or status not in STATUSES:
         raise Violation(f"Health {when} says a status of the protocol", answer.summary, answer)
-    return str(status)
+    return status
 
 
 def _expect_steady(answers: list[Answer]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nomos_contracts.clause import clause
+from nomos_contracts.config.documents import told
 from nomos_contracts.config.probes import at_once
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
@@ -74,13 +75,13 @@ class InfoContract(Contract):
         seen = [nomos_fresh.info()]
         expect_ok(nomos_fresh.init())
         seen += [nomos_fresh.info() for _ in range(3)]
-        nomos_fresh.fetch(())
+        nomos_fresh.fetch(("",))
         seen += at_once([nomos_fresh.info] * 8)
         seen += [nomos_fresh.info(), nomos_provider.info()]
         for answer in seen:
             expect_ok(answer)
-            if _build(answer.value) != said:
-                raise Violation(f"type and version {said} each time", str(_build(answer.value)), first, answer)
+            if _build(told(answer)) != said:
+                raise Violation(f"type and version {said} each time", str(_build(told(answer))), first, answer)
 
     @clause("CFG-INFO-005")
     def test_is_named_by_its_type(self, nomos_provider: RunningProvider, nomos_target: TargetFacts) -> None:
@@ -111,12 +112,12 @@ class InfoContract(Contract):
         nomos_observe("build metadata in the version", "+" in str(_info(nomos_provider, "after Init")["version"]))
 
 
-def _info(provider: RunningProvider, when: str) -> dict[str, Any]:
+def _info(provider: RunningProvider, when: str) -> Mapping[str, Any]:
     answer = expect_ok(provider.info(), when)
-    if answer.decode_error or not isinstance(answer.value, dict):
+    if answer.decode_error or not told(answer):
         raise Violation(f"Info {when} answers alias, version and type", answer.summary, answer)
-    return answer.value
+    return told(answer)
 
 
-def _build(info: Any) -> tuple[str, str]:
-    return (info["type"], info["version"]) if isinstance(info, dict) else ("", "")
+def _build(info: Mapping[str, Any]) -> tuple[str, str]:
+    return str(info.get("type", "")), str(info.get("version", ""))

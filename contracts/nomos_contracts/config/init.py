@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from nomos_contracts.clause import clause
+from nomos_contracts.config.documents import Config, as_strings, held, replaced, without
 from nomos_contracts.config.interface import INIT_CODES
 from nomos_contracts.config.probes import (
     at_once,
@@ -21,40 +22,11 @@ from nomos_contracts.provider import Answer, RunningProvider
 from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok
 from nomos_proto.v1 import provider_pb2
 
-Config = Mapping[str, Any]
-
 BROKEN_MESSAGE = b"\x0a\x05ab"
 """A field that says five bytes and has two."""
 
 FIRST_INITS = 16
 """First Inits at once (row C16)."""
-
-
-def without(config: Config, key: str) -> dict[str, Any]:
-    """Return *config* without *key*, which may name a nested key with dots."""
-    if key in config or "." not in key:
-        return {name: value for name, value in config.items() if name != key}
-    head, rest = key.split(".", 1)
-    inner = config.get(head)
-    return {**config, head: without(inner, rest)} if isinstance(inner, Mapping) else dict(config)
-
-
-def replaced(config: Config, key: str, value: Any) -> dict[str, Any]:
-    """Return *config* with *value* at *key*, which may name a nested key with dots."""
-    if key in config or "." not in key:
-        return {**config, key: value}
-    head, rest = key.split(".", 1)
-    inner = config.get(head)
-    return {**config, head: replaced(inner if isinstance(inner, Mapping) else {}, rest, value)}
-
-
-def held(config: Config, key: str) -> Any:
-    """Return what *config* holds at *key*, None where it has no such key."""
-    if key in config or "." not in key:
-        return config.get(key)
-    head, rest = key.split(".", 1)
-    inner = config.get(head)
-    return held(inner, rest) if isinstance(inner, Mapping) else None
 
 
 def refused_inits(provider: RunningProvider, samples: ConfigSamples) -> Iterator[Answer]:
@@ -256,19 +228,6 @@ class ConcurrentInitContract(Contract):
         for sample, answer in zip(asked, fetches, strict=True):
             if answer.code not in {"FAILED_PRECONDITION", "UNAVAILABLE"}:
                 expect_sample(answer, sample, "during the first Inits, unless it is refused with FAILED_PRECONDITION")
-
-
-def as_strings(value: Any) -> Any:
-    """Return a configuration value as the command line sends it: every scalar is a string, lists and maps are kept."""
-    if isinstance(value, Mapping):
-        return {key: as_strings(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_strings(item) for item in value]
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if value is None else str(value)
 
 
 HOSTILE: tuple[Any, ...] = (

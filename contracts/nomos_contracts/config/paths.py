@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
+from nomos_contracts.config.documents import as_map
 from nomos_contracts.config.escapes import Canary, TooLargeError, bases, escapes, from_home, relocated
 from nomos_contracts.config.probes import fetch_all, made_up, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
@@ -98,8 +99,7 @@ def expect_initialised(provider: RunningProvider, config: Mapping[str, Any]) -> 
 def _source_of(provider: RunningProvider) -> str:
     """Call the good Init and return the source file path that it sent."""
     answer = expect_ok(provider.init())
-    request = answer.request
-    return str(request.get("source_file_path", "")) if isinstance(request, Mapping) else ""
+    return str((as_map(answer.request) or {}).get("source_file_path", ""))
 
 
 def _inside(samples: ConfigSamples) -> str:

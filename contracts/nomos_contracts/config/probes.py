@@ -17,7 +17,7 @@ from nomos_contracts.violation import Violation, expect_ok, same, shorten
 CALLERS = 32
 """Calls in flight where a contract asks for many at once (row D9)."""
 
-SHOWN = 8
+SHOWN = 5
 """Samples that a contract takes where every further one would only repeat the question."""
 
 
@@ -34,9 +34,9 @@ def is_special(segment: str) -> bool:
 def plain_samples(samples: ConfigSamples) -> list[ValueSample]:
     """Return the samples at a path of plain names, at most `SHOWN`, one of each depth and kind of value first."""
     plain = [s for s in samples.values if s.path and not any(is_special(segment) for segment in s.path)]
-    seen: dict[tuple[int, type], ValueSample] = {}
+    seen: dict[tuple[int, str], ValueSample] = {}
     for sample in plain:
-        seen.setdefault((len(sample.path), type(sample.value)), sample)
+        seen.setdefault((len(sample.path), type(sample.value).__name__), sample)
     first = list(seen.values())
     return [*first, *(s for s in plain if s not in first)][:SHOWN]
 

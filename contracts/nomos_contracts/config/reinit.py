@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.init import without
+from nomos_contracts.config.documents import without
 from nomos_contracts.config.interface import INIT_CODES
 from nomos_contracts.config.probes import CALLERS, Steady, alike, gives, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, OtherConfig

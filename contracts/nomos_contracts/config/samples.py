@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,7 +21,7 @@ class _Sample(BaseModel):
             return data
         if "value" in data:
             raise ValueError("give either value or json")
-        rest = {key: item for key, item in data.items() if key != "json"}
+        rest = {str(key): item for key, item in cast("dict[str, Any]", data).items() if key != "json"}
         try:
             return {**rest, "value": json.loads(data["json"])}
         except (TypeError, ValueError) as error:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.init import held, replaced, without
+from nomos_contracts.config.documents import Config, held, leaves, replaced, told, without
 from nomos_contracts.config.probes import fetch_all, made_up, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
@@ -37,7 +37,7 @@ class SecretContract(Contract):
         canaries = [made_up(nomos_random, 20) for _ in range(3)]
         planted = {"nomos_extra": canaries[0], "nomos_nested": {"password": canaries[1], "list": [canaries[2]]}}
         good = nomos_fresh.good_config
-        configs: list[Mapping[str, Any]] = [without(good, key) for key in nomos_samples.required_keys]
+        configs: list[Config] = [without(good, key) for key in nomos_samples.required_keys]
         configs += [sample.config for sample in (*nomos_samples.bad_configs, *nomos_samples.unavailable)]
         configs += [{**good, key: [[]]} for key in good]
         answers = [nomos_fresh.init({**config, **planted}) for config in (*configs, good)]
@@ -92,7 +92,7 @@ class SecretContract(Contract):
         )
         public += " ".join(answer.message for answer in control) + nomos_fresh.stderr().decode(errors="replace")
         samples = plain_samples(nomos_samples)
-        values = {text for sample in nomos_samples.values for text in _leaves(sample.value)}
+        values = {text for sample in nomos_samples.values for text in _texts(sample.value)}
         distinctive = sorted(text for text in values if len(text) >= SHORTEST_SECRET and text not in public)
         if not distinctive:
             raise NotApplicable("no sample value is long enough to be told from other words")
@@ -128,8 +128,8 @@ def _expect_nowhere(
     """See that no canary stands in a message, in Info, in Health, or in what the process wrote; ends the process."""
     for answer in answers:
         said = answer.message
-        if answer.method in {"Info", "Health"} and isinstance(answer.value, Mapping):
-            said += " ".join(str(part) for part in answer.value.values())
+        if answer.method in {"Info", "Health"}:
+            said += " ".join(str(part) for part in told(answer).values())
         if any(canary in said for canary in canaries):
             raise Violation(f"{answer.method} says nothing of {what}", repr(said), answer)
     provider.stop()
@@ -140,19 +140,14 @@ def _expect_nowhere(
                 raise Violation(f"no log line with {what}", f"on {stream}: {line[:300]!r}", evidence={"stream": stream})
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> Iterator[str]:
     """Yield the scalars of *value* as texts that could show in a message."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, str):
-        # Of a long text its beginning is enough.
-        yield value.strip()[:80]
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+    for leaf in leaves(value):
+        if isinstance(leaf, str):
+            # Of a long text its beginning is enough.
+            yield leaf.strip()[:80]
+        elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
+            yield str(leaf)
 
 
 def _holds(text: str, word: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
+from nomos_contracts.config.documents import as_list, as_map, asked, leaves, levels
 from nomos_contracts.config.interface import ANSWER_BYTES, LEVELS
 from nomos_contracts.config.probes import (
     expect_refused,
@@ -24,7 +25,7 @@ from nomos_contracts.config.probes import (
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, RunningProvider
-from nomos_contracts.violation import NotApplicable, Violation, same, shorten
+from nomos_contracts.violation import NotApplicable, Violation, shorten
 
 DOCUMENTED_BYTES = 10_000_000
 """The size that the documents advise against (row D13)."""
@@ -86,7 +87,7 @@ class ValueContract(Contract):
         if not samples:
             raise NotApplicable("every sample value is a map")
         for sample, answer in zip(samples, fetch_all(nomos_provider, [s.path for s in samples]), strict=True):
-            if answer.ok and (answer.struct is None or answer.struct.keys() != {"value"}):
+            if answer.ok and (answer.struct is None or not _is_wrapped(answer.struct)):
                 keys = "no map" if answer.struct is None else f"a map with the keys {shorten(sorted(answer.struct))}"
                 raise Violation(f"Fetch of {list(sample.path)} answers {{'value': …}}", keys, answer)
 
@@ -94,9 +95,9 @@ class ValueContract(Contract):
     def test_nests_at_most_ten_levels(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
         """Maps and lists are counted, the outermost map included."""
         for answer in _answers(nomos_provider, nomos_samples):
-            levels = _levels(answer.struct)
-            if levels > LEVELS:
-                raise Violation(f"Fetch of {_path(answer)} answers at most {LEVELS} levels", f"{levels} levels", answer)
+            deep = levels(answer.struct)
+            if deep > LEVELS:
+                raise Violation(f"Fetch of {_path(answer)} answers at most {LEVELS} levels", f"{deep} levels", answer)
 
     @clause("CFG-VALUE-008")
     def test_answers_at_most_ten_megabytes(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
@@ -145,10 +146,10 @@ class SpecialPathContract(Contract):
                 raise Violation(
                     f"Fetch of {list(sample.path)} answers the map {shorten(sample.value)}", answer.summary, answer
                 )
-        asked: list[Segments] = [("*",)]
-        asked += [(*s.path, "*") for s in plain_samples(nomos_samples) if isinstance(s.value, dict)]
+        whole: list[Segments] = [("*",)]
+        whole += [(*s.path, "*") for s in plain_samples(nomos_samples) if isinstance(s.value, dict)]
         answered = bool(promised)
-        for path in asked:
+        for path in whole:
             answer = fetch_whole(nomos_provider, nomos_samples, path)
             answered = answered or answer.code == "OK"
             if answer.code == "OK" and not _is_map(answer):
@@ -167,8 +168,9 @@ class SpecialPathContract(Contract):
         answered = bool(promised)
         for sample in plain_samples(nomos_samples):
             parent, name = sample.path[:-1], sample.path[-1]
-            if isinstance(sample.value, list):
-                answered = self._expect_elements(nomos_provider, sample.path, sample.value) or answered
+            elements = as_list(sample.value)
+            if elements is not None:
+                answered = self._expect_elements(nomos_provider, sample.path, elements) or answered
             elif answered:
                 path = (*parent, f"{name}[0]")
                 expect_refused(nomos_provider.fetch(path), ("NOT_FOUND", "INVALID_ARGUMENT"), path, "it is no list")
@@ -178,7 +180,7 @@ class SpecialPathContract(Contract):
             return
         raise NotApplicable("the provider knows no index, and no sample path holds one")
 
-    def _expect_elements(self, provider: RunningProvider, path: Segments, value: list[Any]) -> bool:
+    def _expect_elements(self, provider: RunningProvider, path: Segments, value: Sequence[Any]) -> bool:
         parent, name = path[:-1], path[-1]
         answered = False
         for index in {0, len(value) // 2, len(value) - 1} if value else set[int]():
@@ -206,48 +208,25 @@ def _answers(provider: RunningProvider, samples: ConfigSamples) -> Iterator[Answ
 
 
 def _path(answer: Answer) -> str:
-    return shorten(answer.request.get("path") if isinstance(answer.request, Mapping) else answer.request)
+    return shorten(asked(answer))
 
 
 def _is_map(answer: Answer) -> bool:
     """Whether the answer is a map for the command line: no scalar and no list under the one key `value`."""
-    if answer.struct is None:
-        return False
-    return (
-        answer.struct.keys() != {"value"}
-        or isinstance(answer.struct["value"], dict)
-        or same(answer.struct, answer.value)
-    )
+    return answer.struct is not None and (not _is_wrapped(answer.struct) or as_map(answer.struct["value"]) is not None)
+
+
+def _is_wrapped(struct: Mapping[str, Any]) -> bool:
+    return list(struct) == ["value"]
 
 
 def _oddities(value: Any) -> Iterator[str]:
     """Yield in words what of *value* JSON cannot say."""
-    open_values: list[Any] = [value]
-    while open_values:
-        item = open_values.pop()
-        if isinstance(item, Mapping):
-            open_values.extend(item.values())
-        elif isinstance(item, list | tuple):
-            open_values.extend(item)
-        elif isinstance(item, float) and not math.isfinite(item):
-            yield f"the number {item}"
-        elif item is not None and not isinstance(item, str | int | float | bool):
-            yield f"a value of kind {type(item).__name__}"
-
-
-def _levels(value: Any) -> int:
-    """Return how many maps and lists lie inside one another, 0 for a scalar."""
-    deepest = 0
-    open_values: list[tuple[Any, int]] = [(value, 1)]
-    while open_values:
-        item, level = open_values.pop()
-        if isinstance(item, Mapping):
-            deepest = max(deepest, level)
-            open_values.extend((part, level + 1) for part in item.values())
-        elif isinstance(item, list | tuple):
-            deepest = max(deepest, level)
-            open_values.extend((part, level + 1) for part in item)
-    return deepest
+    for leaf in leaves(value):
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            yield f"the number {leaf}"
+        elif leaf is not None and not isinstance(leaf, str | int | float | bool):
+            yield f"a value of kind {type(leaf).__name__}"
 
 
 def _expect_size(provider: RunningProvider, samples: ConfigSamples, limit: int) -> None:

@@ -70,7 +70,7 @@ class LeakContract(Contract):
 
     @clause("PROC-LEAK-001")
     def test_handles_do_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
-        """Cycles of connections, Inits, Fetches of known and of unknown paths, Info; descriptors, threads and children."""
+        """Cycles of connections, Inits and Fetches of known and unknown paths; descriptors, threads and children."""
         known, missing = known_path(nomos_samples), missing_path(nomos_samples)
         last: dict[str, float] = {}
 

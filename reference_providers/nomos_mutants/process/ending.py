@@ -20,7 +20,7 @@ from nomos_proto import serve
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
 from nomos_proto.servicer import V1Servicer
-from nomos_reference.config.files_provider import FilesProvider
+from nomos_mutants.original import Original
 
 
 class _Deaf(serve._Ending):  # noqa: SLF001 # a mutant changes what is inside
@@ -53,7 +53,7 @@ class _DeafUntilInit(serve._Ending):  # noqa: SLF001 # as above
             return reason
 
 
-class _Initialised(FilesProvider):
+class _Initialised(Original):
     initialised = False
     shut = False
 
@@ -82,7 +82,7 @@ def ignores_sigint(argv: Sequence[str]) -> int:
         return serve_with(argv)
 
 
-class _Busy(FilesProvider):
+class _Busy(Original):
     """Remembers when it was last asked."""
 
     last = 0.0
@@ -134,7 +134,7 @@ class ShutdownFails(V1Servicer):
 
 
 @mutant("PROC-SHUTDOWN-001", "used", defect="Shutdown hangs once something was fetched")
-class ShutdownHangs(FilesProvider):
+class ShutdownHangs(Original):
     """A provider that waits for a connection that it holds itself."""
 
     _used = False
@@ -222,7 +222,7 @@ def prints_misses(argv: Sequence[str]) -> int:
     return serve_with(argv, provider=_Printing(os.dup(1)))
 
 
-class _Printing(FilesProvider):
+class _Printing(Original):
     def __init__(self, stdout: int) -> None:
         super().__init__()
         self._stdout = stdout
@@ -246,7 +246,7 @@ def says_goodbye(argv: Sequence[str]) -> int:
 
 
 @mutant("PROC-CLEANUP-001", defect="a temporary file is left behind")
-class LeavesFile(FilesProvider):
+class LeavesFile(Original):
     """A provider with a cache on disk."""
 
     def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
@@ -256,7 +256,7 @@ class LeavesFile(FilesProvider):
 
 
 @mutant("PROC-CLEANUP-001", "child", defect="a child process outlives it")
-class LeavesChild(FilesProvider):
+class LeavesChild(Original):
     """A provider with a helper process."""
 
     _child: subprocess.Popen[bytes] | None = None
@@ -282,7 +282,7 @@ def leaves_socket(argv: Sequence[str]) -> int:
 
 
 @mutant("PROC-LEAK-001", defect="each failing Fetch leaves a descriptor open")
-class LeaksDescriptors(FilesProvider):
+class LeaksDescriptors(Original):
     """A provider that forgets to close."""
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
@@ -295,7 +295,7 @@ class LeaksDescriptors(FilesProvider):
 
 
 @mutant("PROC-LEAK-002", defect="each unknown path is remembered with a page of notes")
-class LeaksMemory(FilesProvider):
+class LeaksMemory(Original):
     """A provider with a cache of misses that has no bound."""
 
     def __init__(self) -> None:
@@ -312,7 +312,7 @@ class LeaksMemory(FilesProvider):
 
 
 @mutant("PROC-LEAK-003", defect="each call makes the next one slower")
-class Slows(FilesProvider):
+class Slows(Original):
     """A provider that walks a list which only grows."""
 
     _calls = 0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from nomos_mutants.mutant import mutant, program, serve_with
 from nomos_mutants.variations import announcing, fixed_port, listening
 from nomos_proto.provider import CallContext
-from nomos_reference.config.files_provider import FilesProvider
+from nomos_mutants.original import Original
 
 
 @mutant("PROC-START-001", defect="the file is not executable")
@@ -87,7 +87,7 @@ def serves_late(argv: Sequence[str]) -> int:
     return serve_with(argv, provider=_Late())
 
 
-class _Late(FilesProvider):
+class _Late(Original):
     def __init__(self) -> None:
         super().__init__()
         self._ready = time.monotonic() + 3.0
@@ -214,7 +214,7 @@ def open_to_all(argv: Sequence[str]) -> int:
 
 
 @mutant("PROC-LISTEN-001", "debug", defect="Init opens a debug port on all interfaces")
-class DebugPort(FilesProvider):
+class DebugPort(Original):
     """A provider with a second listener."""
 
     _debug: socket.socket | None = None
@@ -234,7 +234,7 @@ def own_range(argv: Sequence[str]) -> int:
 
 
 @mutant("PROC-LISTEN-003", defect="over a Unix socket nothing is found")
-class EmptyOverSocket(FilesProvider):
+class EmptyOverSocket(Original):
     """A provider that forgets its data when it serves on a socket."""
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> object:

@@ -123,8 +123,15 @@ class FilesSource:
             raise os_failure(error, shown) from error
         return PARSERS[os.path.splitext(parts[-1])[1]](data, shown, budget)  # noqa: PTH122 # a name, not a path
 
-    def collect(self, folder: Sequence[str], budget: Budget) -> dict[str, Any]:
+    def collect(
+        self, folder: Sequence[str], budget: Budget, above: frozenset[tuple[int, int]] = frozenset()
+    ) -> dict[str, Any]:
         """Return all that a folder holds, by name: folders as maps, files as their documents.
+
+        Args:
+            folder: names from the root on.
+            budget: what may be read.
+            above: identities of the folders that hold this one.
 
         Raises:
             ProviderError: one of its files cannot be read or parsed.
@@ -132,20 +139,31 @@ class FilesSource:
         budget.check_depth(len(folder) + 1)
         budget.spend_items(1)
         found: dict[str, Any] = {}
-        for name, is_folder in self._entries(folder):
+        here, entries = self._entries(folder)
+        if here in above:
+            # A link to a folder that holds it: it would never end.
+            return found
+        for name, is_folder in entries:
             key = name if is_folder else os.path.splitext(name)[0]  # noqa: PTH122 # a name, not a path
             shown = shown_path([*folder, key])
             if key in found:
                 raise ProviderError(f"{shown}: is ambiguous, since two files have that name", "INVALID_STATE")
             parts = [*folder, name]
-            found[key] = self.collect(parts, budget) if is_folder else self.parse(parts, shown, budget)
+            if is_folder:
+                found[key] = self.collect(parts, budget, above | {here})
+            else:
+                found[key] = self.parse(parts, shown, budget)
         return found
 
-    def _entries(self, folder: Sequence[str]) -> list[tuple[str, bool]]:
-        """Return (name, whether it is a folder) of what ``*`` stands for; special files and links out are left out."""
+    def _entries(self, folder: Sequence[str]) -> tuple[tuple[int, int], list[tuple[str, bool]]]:
+        """Return the identity of a folder, and (name, whether it is a folder) of what ``*`` stands for in it.
+
+        Special files and links that lead out are left out.
+        """
         shown = shown_path(folder)
         try:
             with self.tree.open(folder) as descriptor:
+                status = os.fstat(descriptor)
                 names = sorted(os.listdir(descriptor))  # noqa: PTH208 # a Path has no descriptor
         except OSError as error:
             raise os_failure(error, shown) from error
@@ -165,7 +183,7 @@ class FilesSource:
             ending = os.path.splitext(name)[1]  # noqa: PTH122 # a name, not a path
             if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and ending in PARSERS):
                 entries.append((name, stat.S_ISDIR(mode)))
-        return entries
+        return (status.st_dev, status.st_ino), entries
 
 
 class FilesProvider(ConfigProvider):

@@ -123,9 +123,12 @@ class _Builder:
         self._add(known.value, None, known.items, known.depth)
 
     def _add(self, value: Any, anchor: str | None, items: int, depth: int, *, spend: int | None = None) -> None:
-        self._budget.spend_items(items if spend is None else spend)
         if anchor is not None:
             self._anchors[anchor] = _Anchored(value, items, depth, done=True)
+        if self._stack and not self._stack[-1].listed and not self._stack[-1].keys:
+            self._stack[-1].keys.append(value if value is _MERGE else self._key(value))
+            return
+        self._budget.spend_items(items if spend is None else spend)
         if not self._stack:
             if value is _MERGE:
                 value = "<<"
@@ -136,8 +139,6 @@ class _Builder:
         parent.depth = max(parent.depth, depth + 1)
         if parent.listed:
             parent.items.append("<<" if value is _MERGE else value)
-        elif not parent.keys:
-            parent.keys.append(value if value is _MERGE else self._key(value))
         else:
             self._put(parent, parent.keys.pop(), value)
 

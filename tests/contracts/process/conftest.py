@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nomos_contracts.process
 import pytest
+
+import nomos_contracts.process
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import blocked_by, first_running, initialised, running
@@ -31,7 +32,9 @@ SAMPLES: dict[str, Any] = {
     "missing": [["no", "such"]],
     "other_config": {"config": {"name": "other"}, "path": ["name"], "value": "other"},
 }
-LIMITS = Limits(announce=3.0, grace=2.0, connect=2.5, connect_timeout=1.0, connect_backoff=0.1, call=4.0, shutdown_rpc=2.0)
+LIMITS = Limits(
+    announce=3.0, grace=2.0, connect=2.5, connect_timeout=1.0, connect_backoff=0.1, call=4.0, shutdown_rpc=2.0
+)
 
 
 def contracts() -> Iterator[type[Contract]]:
@@ -62,7 +65,7 @@ class Session:
         self.serial += 1
         launch = Launch(command=(*self.command, *args), env=env or {}, unix=unix)
         setup = Setup(config={"name": "good"}, source_file_path="/somewhere/app.csl")
-        return self.host.start(launch, f"p{self.serial}", setup, limits=self.limits)
+        return self.host.start(launch, f"{id(self)}-{self.serial}", setup, limits=self.limits)
 
     def first_start(self) -> Start:
         self.first = self.first or self.start()

@@ -1,4 +1,4 @@
-"""A small provider in plain grpcio, correct unless it is told to be otherwise: python crooked_provider.py FAULT,FAULT."""
+"""A small provider in plain grpcio, correct unless told otherwise: python crooked_provider.py FAULT,FAULT."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ for name, act in START.items():
 
 import grpc  # noqa: E402 # faults of the start come before the time that this takes
 from google.protobuf.message import DecodeError  # noqa: E402
+
 from nomos_proto.v1 import provider_pb2 as v1  # noqa: E402
 
 SERVICE = "nomos.provider.v1.ProviderService"

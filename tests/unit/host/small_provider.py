@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 
@@ -71,10 +72,10 @@ class Service(grpc.GenericRpcHandler):
         if command == "where":
             return self.value(
                 {
-                    "cwd": os.getcwd(),
+                    "cwd": str(Path.cwd()),
                     "pid": os.getpid(),
                     "pgid": os.getpgid(0),
-                    "fds": sorted(map(int, os.listdir("/proc/self/fd"))),
+                    "fds": sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir()),
                 }
             )
         if command == "sleep":
@@ -111,6 +112,7 @@ class Service(grpc.GenericRpcHandler):
         if command == "long-error":
             context.abort(grpc.StatusCode.NOT_FOUND, "e" * int(rest[0]))
         context.abort(grpc.StatusCode.NOT_FOUND, f"nothing at {command!r}")
+        raise AssertionError("abort raises")
 
     def value(self, value: object) -> bytes:
         return field(1, encode_struct(value if isinstance(value, dict) and value else {"value": value}))

@@ -132,7 +132,7 @@ def test_a_binary_that_dies_in_its_third_init_is_told_in_three_steps(host: Provi
         check(host, folder, script(folder, CRASHER), shrink=20)
     assert [step["kind"] for step in caught.value.evidence["schedule"]] == ["init", "init", "init"]
     assert caught.value.answers[-1].code == "UNAVAILABLE"
-    assert caught.value.evidence["fails"] == "fails 10 of 10"
+    assert caught.value.evidence["fails"] == "10 of 10"
     assert not any(provider.alive() for provider in host.providers.values())
 
 

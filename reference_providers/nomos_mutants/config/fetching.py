@@ -1,0 +1,428 @@
+"""Mutants whose Fetch is wrong: paths, escapes, concurrency, deadlines."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from nomos_mutants.mutant import mutant
+from nomos_mutants.original import Original
+from nomos_proto.errors import ProviderError
+from nomos_proto.provider import CallContext, Health
+from nomos_reference.config.walk import fault
+
+Config = Mapping[str, Any]
+
+
+class _Rooted(Original):
+    """Knows its folder as a path."""
+
+    root = Path("/nonexistent")
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Note the folder."""
+        super().init(alias, config, source_file_path, context=context)
+        if config.get("directory"):
+            self.root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
+
+    def naive(self, path: Sequence[str]) -> Any:
+        """Join the segments to a file name and read it, as nobody should.
+
+        Raises:
+            ProviderError: there is no such file.
+        """
+        target = str(self.root)
+        for segment in path:
+            target += "/" + segment
+        for ending in ("", ".json"):
+            try:
+                text = Path(target + ending).read_text(encoding="utf-8")
+            except (OSError, ValueError):
+                continue
+            return json.loads(text) if ending else text
+        raise ProviderError(f"nothing at {path[-1][:80]!r}", "NOT_FOUND")
+
+
+@mutant("CFG-FETCH-001", defect="before Init nothing is found")
+class NotFoundBeforeInit(Original):
+    """Takes no configuration for an empty one."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer NOT_FOUND."""
+        if self._current is None and not self._closed:
+            raise ProviderError(f"nothing at {'.'.join(path[:4])}", "NOT_FOUND")
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-FETCH-001", "empty-path", defect="before Init the empty path answers an empty map")
+class EmptyBeforeInit(Original):
+    """Has a root from the start."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer the empty root."""
+        if self._current is None and not self._closed and not path:
+            return {}
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-FETCH-002", defect="a path below a scalar answers the scalar")
+class StopsAtScalar(Original):
+    """Walks as far as it can."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer what the path begins with, if that is a scalar."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if error.code == "NOT_FOUND" and len(path) > 1 and not any(fault(segment) for segment in path):
+                try:
+                    found = super().fetch(path[:-1], context=context)
+                except ProviderError:
+                    raise error from None
+                if isinstance(found, str | int | float):
+                    return found
+            raise
+
+
+@mutant("CFG-FETCH-002", "null", defect="an absent key of an existing map answers null")
+class NullForAbsent(Original):
+    """Uses a lookup with a default."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer null for the last segment."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if error.code != "NOT_FOUND" or len(path) < 2 or fault(path[-1]) or "[" in path[-1] or path[-1] == "*":  # noqa: PLR2004 # a map and a key
+                raise
+            try:
+                found = super().fetch(path[:-1], context=context)
+            except ProviderError:
+                raise error from None
+            if isinstance(found, dict) and found and not any(isinstance(v, dict) for v in found.values()):
+                return None
+            raise
+
+
+@mutant("CFG-FETCH-003", defect="an empty segment in the middle is skipped")
+class SkipsEmpty(Original):
+    """Filters what it does not like."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Leave empty segments out, but for the ends."""
+        inner = [s for s in path[1:-1] if s]
+        return super().fetch([*path[:1], *inner, *path[-1:]] if len(path) > 2 else path, context=context)  # noqa: PLR2004 # has a middle
+
+
+@mutant("CFG-FETCH-003", "code", defect="an empty segment is NOT_FOUND")
+class EmptyIsNotFound(Original):
+    """Looks for a file without a name."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer NOT_FOUND."""
+        if self._current is not None and "" in path:
+            raise ProviderError("nothing at the empty segment", "NOT_FOUND")
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-FETCH-004", defect="a dot segment is where it stands")
+class TakesDots(Original):
+    """Normalises single dots."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Leave out `.` behind the first segment."""
+        return super().fetch([s for at, s in enumerate(path) if s != "." or not at], context=context)
+
+
+@mutant("CFG-FETCH-004", "slash", defect="a slash in a segment splits it")
+class SplitsSlashes(Original):
+    """Joins and splits again."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Split segments whose parts are well formed."""
+        parts = [part for segment in path for part in (segment.split("/") if segment else [segment])]
+        return super().fetch(path if any(fault(part) for part in parts) else parts, context=context)
+
+
+@mutant("CFG-FETCH-004", "encoded", defect="percent-encoded dots are decoded")
+class DecodesDots(Original):
+    """Decodes what is not encoded."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Take `%2e` behind the first segment for a dot, and a dot for nothing."""
+        decoded = [s for at, s in enumerate(path) if unquote(s) != "." or s == "." or not at]
+        return super().fetch(decoded, context=context)
+
+
+@mutant("CFG-FETCH-005", defect="the empty path answers INTERNAL")
+class RootFails(Original):
+    """Never thought of the root."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Fail on it."""
+        if self._current is not None and not path:
+            raise ProviderError("index out of range")
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-FETCH-006", defect="a very long segment ends the process")
+class DiesOfLength(Original):
+    """Has a buffer."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Overflow it."""
+        if any(len(segment) > 500_000 for segment in path):  # noqa: PLR2004 # the buffer
+            os._exit(139)
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-FETCH-007", defect="what may not be read is NOT_FOUND")
+class HidesForbidden(Original):
+    """Does not tell the two apart."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Replace the code."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if error.code == "PERMISSION_DENIED":
+                raise ProviderError(error.message, "NOT_FOUND") from error
+            raise
+
+
+@mutant("CFG-FETCH-008", defect="a source that cannot be parsed is an empty map")
+class SwallowsBroken(Original):
+    """Catches and goes on."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer an empty map."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if "is not JSON" in error.message and path:
+                return {}
+            raise
+
+
+@mutant("CFG-FETCH-010", defect="names are found whatever their case")
+class IgnoresCase(Original):
+    """Was written on a machine that ignores case."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Try lower case too."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            lower = [segment.lower() for segment in path]
+            if error.code != "NOT_FOUND" or lower == list(path):
+                raise
+            return super().fetch(lower, context=context)
+
+
+@mutant("CFG-FETCH-010", "prefix", defect="a name is found by its beginning")
+class FindsPrefixes(Original):
+    """Completes names."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Complete the last segment if one key begins with it."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if error.code != "NOT_FOUND" or len(path) < 2 or not path[-1]:  # noqa: PLR2004 # a map and a key
+                raise
+            try:
+                found = super().fetch(path[:-1], context=context)
+            except ProviderError:
+                raise error from None
+            hits = [key for key in found if key.startswith(path[-1])] if isinstance(found, dict) else []
+            if len(hits) != 1:
+                raise
+            return found[hits[0]]
+
+
+@mutant("CFG-FETCH-011", defect="a map answers with the number of the call in it once in seven times", also=("CFG-VALUE-001",))
+class Counts(Original):
+    """Tells how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = itertools.count(1)
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Add the number."""
+        found = super().fetch(path, context=context)
+        number = next(self._calls)
+        return {**found, "calls": number} if isinstance(found, dict) and number % 7 == 0 else found
+
+
+@mutant("CFG-PATH-001", defect="segments are joined to a file name", also=("CFG-FETCH-004",))
+class Joins(_Rooted):
+    """Checks nothing."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Read what the joined name names, if the original finds nothing."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError:
+            if self._current is None or "" in path or not path or len(path) > 64:  # noqa: PLR2004 # short paths only
+                raise
+            return self.naive(path)
+
+
+@mutant("CFG-PATH-001", "encoded", defect="segments are decoded after they were checked", also=("CFG-FETCH-004",))
+class DecodesLate(_Rooted):
+    """Checks first and decodes afterwards."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Read what the decoded name names."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError:
+            plain = not any(c in s for s in path for c in "/\\\0") and not {".", "..", ""} & set(path)
+            if self._current is None or not plain or not any("%" in s for s in path) or len(path) > 64:  # noqa: PLR2004 # as above
+                raise
+            return self.naive([unquote(segment) for segment in path])
+
+
+@mutant("CFG-PATH-002", defect="links that lead out are followed", also=("CFG-FETCH-007",))
+class FollowsLinks(_Rooted):
+    """Trusts what is in its folder."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Read through links."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if error.code != "PERMISSION_DENIED":
+                raise
+            for depth in range(len(path), 0, -1):
+                file = self.root.joinpath(*path[:depth]).with_suffix(".json")
+                if file.is_file():
+                    found = json.loads(file.read_text(encoding="utf-8"))
+                    for segment in path[depth:]:
+                        found = found[segment]
+                    return found
+            raise
+
+
+@mutant("CFG-CONC-001", defect="callers at once may get each other's answers")
+class SharesState(Original):
+    """Keeps the path of the call in itself."""
+
+    _path: Sequence[str] = ()
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Use whatever path is there a moment later."""
+        self._path = path
+        time.sleep(0.0005)
+        return super().fetch(self._path, context=context)
+
+
+@mutant("CFG-DEADLINE-001", defect="a Fetch whose caller has left keeps a lock", also=("CFG-HEALTH-009", "PROC-SIGNAL-003"))
+class HoldsLock(Original):
+    """Serves one slow source at a time, for as long as it takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Wait for the slow source without a bound."""
+        with self._turn:
+            if path[:1] == ["slow"]:
+                time.sleep(4.0)
+            return super().fetch(path, context=context)
+
+
+@mutant("CFG-DEADLINE-001", "burns", defect="for a caller who has left it goes on computing")
+class Burns(Original):
+    """Polls without a pause."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Burn CPU for three seconds, whoever listens."""
+        if path[:1] == ["slow"]:
+            until = time.monotonic() + 3.0
+            while time.monotonic() < until:
+                sum(range(1000))
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-DEADLINE-002", defect="a call that is cancelled spoils the next one")
+class SpoiledByCancel(Original):
+    """Reuses what a cancelled call left."""
+
+    _spoiled = False
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer wrongly once after a caller has left."""
+        context.on_cancel(lambda: self._note(context))
+        spoiled, self._spoiled = self._spoiled, False
+        return super().fetch(["nowhere", *path] if spoiled else path, context=context)
+
+    def _note(self, context: CallContext) -> None:
+        if context.remaining() == 0.0:
+            self._spoiled = True
+
+
+@mutant("CFG-SCHED-001", defect="three answers in a hundred are wrong", also=("CFG-VALUE-001",))
+class Wavers(Original):
+    """Answers NOT_FOUND now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = itertools.count(1)
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing in one call of thirty-three."""
+        found = super().fetch(path, context=context)
+        if next(self._calls) % 33 == 0:
+            raise ProviderError(f"nothing at {'.'.join(path[:4])}", "NOT_FOUND")
+        return found
+
+
+@mutant("CFG-SCHED-001", "info", defect="after the second Health that follows an Info nothing is found until the next Init")
+class OddSequence(Original):
+    """Fails only in one order of calls."""
+
+    _step = 0
+
+    def info(self) -> Any:
+        """First step."""
+        self._step = 1
+        return super().info()
+
+    def health(self) -> Health:
+        """Second and third step."""
+        self._step = self._step + 1 if self._step else 0
+        return super().health()
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing after the third."""
+        lost, self._step = self._step == 3, 0  # noqa: PLR2004 # Info, Health, Health
+        return super().fetch(["nowhere", *path] if lost else path, context=context)
+
+
+@mutant("CFG-HEALTH-009", defect="Health waits for the Fetch that runs", also=("CFG-DEADLINE-001",))
+class HealthWaits(Original):
+    """Has one lock for everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Hold the lock."""
+        with self._turn:
+            return super().fetch(path, context=context)
+
+    def health(self) -> Health:
+        """Want the lock."""
+        with self._turn:
+            return super().health()

@@ -1,0 +1,323 @@
+"""Mutants whose Init is wrong, or the second one, or what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nomos_mutants.mutant import mutant
+from nomos_mutants.original import Original
+from nomos_proto.errors import ProviderError
+from nomos_proto.provider import CallContext
+from nomos_reference.config.files_provider import FilesSource
+from nomos_reference.config.settings import Settings
+
+Config = Mapping[str, Any]
+
+
+@mutant("CFG-INIT-001", defect="the good Init is refused for want of a key that nobody documents")
+class WantsToken(Original):
+    """Wants a token."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse without one."""
+        if "token" not in config:
+            raise ProviderError("token: is required and was not given", "INVALID_SPEC")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-002", defect="without its required key it serves the working folder", also=("CFG-ERROR-002",))
+class DefaultsToHere(Original):
+    """Has a default where it should have none."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Fall back, on a process that was not initialised."""
+        if self._current is None and "directory" not in config:
+            config = {**config, "directory": str(Path.cwd())}
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-002", "code", defect="a missing key is FAILED_PRECONDITION")
+class MissingIsPrecondition(Original):
+    """Takes an absent key for an absent dependency."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse with the wrong code."""
+        if self._current is None and "directory" not in config:
+            raise ProviderError("directory: is required and was not given", "INVALID_STATE")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-003", defect="an invalid configuration is refused once and then taken", also=("CFG-ERROR-003",))
+class RefusesOnce(Original):
+    """Remembers that it complained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refused: set[str] = set()
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Let the second try pass."""
+        if config.get("directory") == "" or isinstance(config.get("directory"), float):
+            if repr(config) in self._refused:
+                return
+            self._refused.add(repr(config))
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-003", "code", defect="an invalid value is FAILED_PRECONDITION")
+class InvalidIsPrecondition(Original):
+    """Has one code for everything."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Replace the code for values, not for absent keys."""
+        try:
+            super().init(alias, config, source_file_path, context=context)
+        except ProviderError as error:
+            if error.code == "INVALID_SPEC" and isinstance(config.get("directory"), str | float):
+                raise ProviderError(error.message, "INVALID_STATE") from error
+            raise
+
+
+@mutant("CFG-INIT-004", defect="a map where a string belongs is turned into its text", also=())
+class TakesMaps(Original):
+    """Converts whatever it gets."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Look for a folder with the map's text as its name."""
+        if isinstance(config.get("directory"), dict):
+            raise ProviderError("directory: there is no such folder", "INVALID_STATE")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-005", defect="a folder that is not there is INVALID_ARGUMENT")
+class AbsentIsInvalid(Original):
+    """Takes an absent dependency for an invalid value."""
+
+    def open(self, settings: Settings, context: CallContext) -> FilesSource:
+        """Replace the code."""
+        try:
+            return super().open(settings, context)
+        except ProviderError as error:
+            raise ProviderError(error.message, "INVALID_SPEC") from error
+
+
+@mutant("CFG-INIT-005", "lazy", defect="it does not look whether the folder is there", also=("CFG-ERROR-003",))
+class NeverLooks(Original):
+    """Opens the folder with the first Fetch."""
+
+    def open(self, settings: Settings, context: CallContext) -> FilesSource:
+        """Take any path."""
+        directory, limits = settings.path("directory"), settings.limits()
+        settings.finish()
+        return FilesSource(directory, limits)
+
+
+@mutant("CFG-INIT-006", defect="an unforeseen configuration answers INTERNAL")
+class CrashesOnStrangers(Original):
+    """Never met a list."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Fail where nobody looked."""
+        if any(key not in {"directory", "overlay", "alias", "type", "version"} for key in config):
+            raise ProviderError("unexpected key")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-007", defect="the alias names a folder below the directory, if there is one of that name")
+class AliasIsFolder(Original):
+    """Uses the alias as configuration."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Leave out the alias where a path begins with it, and find nothing under any other alias than the first."""
+        alias = self.info().alias
+        if alias and alias != "settings" and path[:1] != [alias]:
+            path = [alias, *path]
+        return super().fetch(path[1:] if alias != "settings" and path[:1] == ["settings"] else path, context=context)
+
+
+@mutant("CFG-INIT-008", defect="an empty alias is taken")
+class EmptyAlias(Original):
+    """Does not look at the alias."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Take any alias."""
+        super().init(alias or "unnamed", config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-009", defect="after an Init that failed every other one fails")
+class NeverForgives(Original):
+    """Ends in an error state."""
+
+    _failed = False
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse everything after the first failure of a process that was never initialised."""
+        if self._failed:
+            raise ProviderError("an earlier Init failed", "INVALID_STATE")
+        try:
+            super().init(alias, config, source_file_path, context=context)
+        except ProviderError:
+            self._failed = self._current is None and "directory" in config
+            raise
+
+
+@mutant("CFG-INIT-010", defect="it wants numbers as numbers")
+class WantsNumbers(Original):
+    """Knows callers that send types."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse digits in a string."""
+        if isinstance(config.get("max_depth"), str):
+            raise ProviderError("max_depth: must be a number", "INVALID_SPEC")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-011", defect="relative paths start at the working folder", also=("CFG-REINIT-004",))
+class IgnoresSourceFile(Original):
+    """Does not look at source_file_path."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Resolve against the working folder."""
+        super().init(alias, config, "", context=context)
+
+
+@mutant("CFG-INIT-012", defect="an Init without its config field ends the process")
+class DiesWithoutConfig(Original):
+    """Never looks whether the map is there."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Die of an empty configuration on a fresh process with a source path."""
+        if not config and self._current is None and alias:
+            os._exit(70)
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-INIT-013", defect="first Inits at once overwrite each other half way")
+class RacesInInit(Original):
+    """Builds its state in two steps without a lock."""
+
+    _running = 0
+    _guard = threading.Lock()
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Lose the folder when another Init is under way."""
+        with self._guard:
+            self._running += 1
+            crowded = self._running > 1 and self._current is None
+        try:
+            time.sleep(0.02)
+            if crowded:
+                self._spoiled = True
+            super().init(alias, config, source_file_path, context=context)
+        finally:
+            with self._guard:
+                self._running -= 1
+
+    _spoiled = False
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing once the state is spoiled."""
+        return super().fetch(["nowhere", *path] if self._spoiled else path, context=context)
+
+
+@mutant("CFG-REINIT-001", defect="a second Init with the same configuration loses it", also=())
+class LosesOnSecond(Original):
+    """Clears before it looks."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Serve nothing after an Init that changes nothing."""
+        again = self._current is not None and config and getattr(self, "_seen", None) == dict(config)
+        super().init(alias, config, source_file_path, context=context)
+        if config:
+            self._seen = dict(config)
+        self._lost = bool(again)
+
+    _lost = False
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing when it was lost."""
+        return super().fetch(["nowhere", *path] if self._lost else path, context=context)
+
+
+@mutant("CFG-REINIT-002", defect="a second Init is refused with FAILED_PRECONDITION", also=("CFG-REINIT-003",))
+class InitOnce(Original):
+    """Takes one Init."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse from the second on."""
+        if self._current is not None:
+            raise ProviderError("Init was called already", "INVALID_STATE")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-REINIT-003", defect="the command line's empty second Init is refused")
+class RefusesEmptySecond(Original):
+    """Wants its required key every time."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse an empty configuration."""
+        if not config:
+            raise ProviderError("directory: is required and was not given", "INVALID_SPEC")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-REINIT-004", defect="a second Init that is refused leaves another folder behind")
+class HalfReplaces(Original):
+    """Replaces its state before it has checked the new one."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Lose the configuration on failure."""
+        try:
+            super().init(alias, config, source_file_path, context=context)
+        except ProviderError:
+            self._half = self._current is not None and bool(config)
+            raise
+        self._half = False
+
+    _half = False
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing in the half replaced state."""
+        return super().fetch(["nowhere", *path] if self._half else path, context=context)
+
+
+@mutant("CFG-REINIT-005", defect="after another Init names that were fetched before come from the first folder")
+class CachesAcross(Original):
+    """Keeps its cache over an Init."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cache: dict[tuple[str, ...], Any] = {}
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Answer from the cache."""
+        self.current()
+        key = tuple(path)
+        if key not in self._cache:
+            self._cache[key] = super().fetch(path, context=context)
+        return self._cache[key]
+
+
+@mutant("CFG-REINIT-006", defect="while Init is repeated nothing is found")
+class GapInInit(Original):
+    """Empties itself first."""
+
+    _gap = False
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Leave a gap."""
+        self._gap = self._current is not None
+        try:
+            time.sleep(0.01)
+            super().init(alias, config, source_file_path, context=context)
+        finally:
+            self._gap = False
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing in the gap."""
+        return super().fetch(["nowhere", *path] if self._gap else path, context=context)

@@ -1,0 +1,114 @@
+"""The configuration contract acquits correct providers, whatever they chose, and convicts each faulty one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from nomos_contracts.clause import Level, clauses_of
+
+HABITS = [
+    (),
+    ("refuse-reinit", "refuse-unknown", "empty-path-refused"),
+    ("keep-first", "no-wildcard", "no-index"),
+]
+
+FAULTS = {
+    "CFG-INIT-002": ["MissingKeyDefaults"],
+    "CFG-INIT-003": ["SecondBadInitTaken"],
+    "CFG-INIT-004": ["NullIsText"],
+    "CFG-INIT-005": ["DependencyInvalid"],
+    "CFG-INIT-006": ["InitInternal"],
+    "CFG-INIT-007": ["AliasStripped", "AliasOptional"],
+    "CFG-INIT-009": ["DeadAfterFailedInit"],
+    "CFG-INIT-010": ["NoStrings"],
+    "CFG-INIT-011": ["RelativeToWorkingFolder"],
+    "CFG-INIT-012": ["CrashWithoutConfig"],
+    "CFG-INIT-013": ["HalfPublished"],
+    "CFG-REINIT-001": ["ReinitForgets", "ReinitInternal"],
+    "CFG-REINIT-003": ["EmptyReinitRefused", "EmptyReinitTaken"],
+    "CFG-REINIT-004": ["RefusedReinitSpoils"],
+    "CFG-REINIT-005": ["MergedConfigs"],
+    "CFG-REINIT-006": ["HalfPublished"],
+    "CFG-FETCH-001": ["LazyDefault", "FailedInitCounts"],
+    "CFG-FETCH-002": ["ParentForScalar", "MissingIsNull", "DeepMissingInvalid"],
+    "CFG-FETCH-003": ["EmptyLastIgnored", "EmptySegmentNotFound"],
+    "CFG-FETCH-004": ["DotSkipped", "BackslashSplits", "Unquoted", "NaiveJoin"],
+    "CFG-FETCH-005": ["RootUnknown"],
+    "CFG-FETCH-006": ["LongPathCrash", "LongNameUnknown"],
+    "CFG-FETCH-007": ["ForbiddenNotFound"],
+    "CFG-FETCH-008": ["BrokenIsUnknown", "BrokenIsEmpty"],
+    "CFG-FETCH-010": ["PrefixMatch", "ReadsAttributes"],
+    "CFG-PATH-001": ["NaiveJoin", "NaiveJoinAll", "PrefixRoot", "DecodedAfterCheck"],
+    "CFG-PATH-002": ["LinkFollowed"],
+    "CFG-VALUE-001": ["NumbersAreText", "EmptyListDropped", "WrongSecondTime"],
+    "CFG-VALUE-002": ["NullUnset"],
+    "CFG-VALUE-003": ["NotANumber", "KindUnset"],
+    "CFG-VALUE-004": ["WrapsUnderResult"],
+    "CFG-VALUE-005": ["WildcardList"],
+    "CFG-VALUE-006": ["IndexFromOne"],
+    "CFG-VALUE-009": ["HugeAnswer"],
+    "CFG-VALUE-010": ["AsciiOnly"],
+    "CFG-CONC-001": ["SharedCursor"],
+    "CFG-DEADLINE-001": ["LockedWait", "SpinsOn"],
+    "CFG-DEADLINE-002": ["CancelLeaksSlot"],
+    "CFG-INFO-001": ["InfoNeedsInit"],
+    "CFG-INFO-002": ["VersionWithV", "VersionLeadingZero"],
+    "CFG-INFO-003": ["VersionWithV"],
+    "CFG-INFO-004": ["TypeChanges", "TypeEmpty"],
+    "CFG-HEALTH-001": ["HealthNeedsInit"],
+    "CFG-HEALTH-002": ["AlwaysStarting"],
+    "CFG-HEALTH-003": ["StatusUnset"],
+    "CFG-HEALTH-005": ["DegradedIsOk"],
+    "CFG-HEALTH-007": ["TiredHealth"],
+    "CFG-HEALTH-009": ["HealthWaits"],
+    "CFG-ERROR-001": ["MuteRefusal"],
+    "CFG-ERROR-002": ["NamelessKey"],
+    "CFG-ERROR-003": ["NamelessKey"],
+    "CFG-ERROR-005": ["HeaderSegmentUnknown"],
+    "CFG-SECRET-001": ["PrintsConfig", "LogsConfig"],
+    "CFG-SECRET-002": ["LogsToken"],
+    "CFG-SECRET-003": ["QuotesScalar", "LogsValues"],
+}
+
+
+@pytest.mark.parametrize("habits", HABITS, ids=lambda habits: "+".join(habits) or "plain")
+def test_a_correct_provider_is_acquitted(target: Callable[..., Any], habits: tuple[str, ...]) -> None:
+    judge = target(*habits)
+    outcomes = judge.judge()
+    table = clauses_of(("config",))
+    cli_only = {"CFG-REINIT-003"} if "refuse-reinit" in habits else set()
+    bad = [i for i, o in outcomes.items() if o in {"failed", "blocked"} and table[i].level is Level.MUST]
+    assert set(bad) <= cli_only, judge.explained(bad)
+
+
+def test_the_plain_provider_keeps_every_recommendation_too(target: Callable[..., Any]) -> None:
+    judge = target()
+    wanted = [i for i, c in clauses_of(("config",)).items() if c.level is not Level.MUST and c.testable]
+    outcomes = judge.judge(*wanted)
+    assert {i for i, o in outcomes.items() if o == "failed"} == set(), judge.explained(wanted)
+
+
+@pytest.mark.parametrize(
+    ("clause_id", "fault"), [(clause_id, fault) for clause_id, faults in FAULTS.items() for fault in faults]
+)
+def test_a_faulty_provider_is_convicted(target: Callable[..., Any], clause_id: str, fault: str) -> None:
+    judge = target(fault)
+    assert judge.judge(clause_id) == {clause_id: "failed"}, judge.explained([clause_id])
+
+
+def test_every_testable_clause_has_a_check_and_every_must_a_fault_here(target: Callable[..., Any]) -> None:
+    tried = target().clauses()
+    table = clauses_of(("config",))
+    testable = {i for i, c in table.items() if c.testable and not i.startswith("CFG-SCHED")}
+    assert tried == testable
+    assert {i for i in testable if table[i].level is Level.MUST} - set(FAULTS) == {"CFG-INIT-001"}
+
+
+def test_without_any_sample_what_is_left_is_judged(target: Callable[..., Any], samples: dict[str, Any]) -> None:
+    judge = target(without=list(samples))
+    outcomes = judge.judge()
+    failed = [clause_id for clause_id, outcome in outcomes.items() if outcome == "failed"]
+    assert not failed, judge.explained(failed)
+    assert outcomes["CFG-FETCH-002"] == outcomes["CFG-PATH-001"] == outcomes["CFG-HEALTH-007"] == "passed"
