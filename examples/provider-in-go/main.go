@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	providerType = "jsonfiles" // the binary is called nomos-provider-<type>
-	maxMessage   = 4 << 20     // bytes; what a gRPC client receives by default
+	providerType = "jsonfiles"     // the binary is called nomos-provider-<type>
+	maxMessage   = 4 << 20         // bytes; what a gRPC client receives by default
 	grace        = 3 * time.Second // for calls in flight; the protocol gives the whole end five
 )
 

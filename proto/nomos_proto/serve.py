@@ -225,7 +225,8 @@ def serve(
     Returns:
         The exit code: 0 after an orderly end, 1 where nothing could be listened on, 2 for a wrong command line.
     """
-    program = Path(sys.argv[0]).name
+    started = Path(sys.argv[0])
+    program = started.parent.name if started.stem == "__main__" else started.name
     try:
         options = _parse(sys.argv[1:] if argv is None else argv)
         if options.help:

@@ -7,8 +7,6 @@ import sys
 import click
 
 from pytest_nomos import __version__
-from pytest_nomos.settings import SettingsError
-from pytest_nomos.targets.plan import TargetError
 
 _COMMANDS = {
     "init": ("pytest_nomos.cli.init", "init"),
@@ -45,12 +43,26 @@ def main() -> None:
     """Run the command line; what a user got wrong is one line and exit code 4, as for pytest."""
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
-    except (SettingsError, TargetError) as error:
-        click.echo(f"pytest-nomos: {error}", err=True)
-        sys.exit(4)
     except click.ClickException as error:
         error.show()
         sys.exit(4)
     except (click.Abort, KeyboardInterrupt):
         click.echo("pytest-nomos: interrupted", err=True)
         sys.exit(2)
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        click.echo(f"pytest-nomos: {error}", err=True)
+        sys.exit(4)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Return the errors that say by themselves what the user got wrong; imported only when there is one."""
+    from pytest_nomos.attestation.certificate import CertificateError
+    from pytest_nomos.host import ConfigError, MetadataError, ReaperError
+    from pytest_nomos.report.folder import ReportError
+    from pytest_nomos.report.merge import MergeError
+    from pytest_nomos.settings import SettingsError
+    from pytest_nomos.targets.plan import TargetError
+
+    return CertificateError, ConfigError, MergeError, MetadataError, ReaperError, ReportError, SettingsError, TargetError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -187,21 +187,28 @@ class Conversation:
         Raises:
             ProviderError: an argument has no place in a Value (INVALID_ARGUMENT).
         """
-        from nomos_proto.v2 import provider_pb2
-        from nomos_proto.values import from_value, to_value
+        request, shown = _call_request(function, args, interface)
+        return self._exchange("Call", V2 + "Call", shown, request, self._seconds(timeout), decode=_decode_call)
 
-        request = provider_pb2.CallRequest(interface=interface, function=function)
-        for name, value in args.items():
-            request.args[name].CopyFrom(to_value(value))
+    def stream(
+        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+    ) -> Iterator[Answer]:
+        """Call a function over v2 `CallStream`; yield one answer for each part, as soon as it is there.
 
-        def decode(data: bytes) -> tuple[Any, None]:
-            response = _parse(provider_pb2.CallResponse, data)
-            return from_value(response.result) if response.HasField("result") else None, None
+        A call that fails yields its error as the last answer. The deadline holds for the whole stream, and leaving the
+        iteration early cancels the call.
 
-        shown = {"interface": interface, "function": function, "args": dict(args)}
-        return self._exchange(
-            "Call", V2 + "Call", shown, request.SerializeToString(), self._seconds(timeout), decode=decode
-        )
+        Raises:
+            ProviderError: an argument has no place in a Value (INVALID_ARGUMENT).
+        """
+        request, shown = _call_request(function, args, interface)
+        seconds = self._seconds(timeout)
+        caller = self._caller()
+        replies = (caller,) if isinstance(caller, Reply) else caller.stream(V2 + "CallStream", request, seconds)
+        for reply in replies:
+            answer = to_answer("CallStream", shown, reply, _decode_call, seconds)
+            self._remember(answer)
+            yield answer
 
     def describe(self, *, timeout: float | None = None) -> Answer:
         """Call v2 `Describe`; UNIMPLEMENTED from a provider that speaks v1 only."""
@@ -237,6 +244,28 @@ class Conversation:
         caller = self._caller()
         if isinstance(caller, Caller):
             caller.pool.renew()
+
+
+def _call_request(function: str, args: Mapping[str, Any], interface: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a CallRequest and how it appears in records."""
+    from nomos_proto.v2 import provider_pb2
+    from nomos_proto.values import to_value
+
+    request = provider_pb2.CallRequest(interface=interface, function=function)
+    for name, value in args.items():
+        request.args[name].CopyFrom(to_value(value))
+    return request.SerializeToString(), {"interface": interface, "function": function, "args": dict(args)}
+
+
+def _decode_call(data: bytes) -> tuple[Any, None]:
+    from nomos_proto.v2 import provider_pb2
+    from nomos_proto.values import UnencodableError, from_value
+
+    response = _parse(provider_pb2.CallResponse, data)
+    try:
+        return from_value(response.result) if response.HasField("result") else None, None
+    except UnencodableError as error:
+        raise ValueError(f"CallResponse.result: {error.message}") from error
 
 
 def _parse(kind: Any, data: bytes) -> Any:

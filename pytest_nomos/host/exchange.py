@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -217,6 +217,27 @@ class Caller:
         except ValueError as error:  # the channel was closed by a stop in another thread
             return Reply("UNAVAILABLE", str(error), None, time.perf_counter() - began)
         finally:
+            self.pool.release(link)
+
+    def stream(self, method: str, request: bytes, seconds: float) -> Iterator[Reply]:
+        """Call *method*, which answers in parts; yield each part, and an error as the last one."""
+        began = time.perf_counter()
+        try:
+            link = self.pool.acquire()
+        except PoolClosedError as error:
+            yield Reply("UNAVAILABLE", str(error), None, 0.0)
+            return
+        call: Any = None
+        try:
+            channel: Any = link.channel
+            call = channel.unary_stream(method)(request, timeout=seconds, metadata=self.metadata.pairs())
+            for part in call:
+                yield Reply("OK", "", part, time.perf_counter() - began)
+        except grpc.RpcError as error:
+            yield _failed(error, time.perf_counter() - began)
+        finally:
+            if call is not None:
+                call.cancel()
             self.pool.release(link)
 
     def begin(self, method: str, request: bytes, seconds: float, finish: Callable[[Reply], Answer]) -> Pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -27,6 +28,11 @@ from pytest_nomos.host.process import Command, ProviderProcess, SpawnError
 from pytest_nomos.host.reaping import Reaping
 
 SHUTDOWN_METHOD: Final = f"/{SERVICE}/Shutdown"
+
+
+BUSY_RETRIES: Final = 5
+BUSY_PAUSE: Final = 0.1
+"""Seconds between two attempts to execute a file that is open for writing."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +114,21 @@ class ExternalProvider:
         except program.ProgramError as error:
             raise self._failed(Finding(error.failure, str(error))) from error
         self._taken = listening_ports()
-        parser = AnnouncementParser(self._limits.port_min, self._limits.port_max)
-        self.process = ProviderProcess(self.name, self.places.logs, self._limits.log, parser)
         cwd = self.places.scratch if launch.cwd is None else folder / launch.cwd
         command = Command(self.binary, (self.binary, *launch.command[1:]), environment, cwd)
-        try:
-            self.process.start(command, self._reaping)
-        except SpawnError as error:
-            raise self._failed(self._why_not_spawned(error, cwd)) from error
+        for last in (False,) * BUSY_RETRIES + (True,):
+            parser = AnnouncementParser(self._limits.port_min, self._limits.port_max)
+            self.process = ProviderProcess(self.name, self.places.logs, self._limits.log, parser)
+            try:
+                self.process.start(command, self._reaping)
+            except SpawnError as error:
+                # A file that was just built is open for writing as long as any fork of its builder has not executed.
+                if last or error.errno != errno.ETXTBSY:
+                    raise self._failed(self._why_not_spawned(error, cwd)) from error
+            else:
+                return
+            self.process.close()
+            time.sleep(BUSY_PAUSE)
 
     def _why_not_spawned(self, error: SpawnError, cwd: Path) -> Finding:
         if error.stage == "working folder":

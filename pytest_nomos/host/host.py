@@ -43,7 +43,7 @@ class ProviderHost:
         folder: where the temporary folder is made; None for the system's own place.
         logs: folder in which log files are kept; None: they go with the temporary folder.
         pings: whether providers are pinged.
-        listener: called with each event, in the thread in which it happened.
+        listener: called with each event, in the thread in which it happened; must not raise.
     """
 
     def __init__(
@@ -176,8 +176,11 @@ class ProviderHost:
         )
         external = ExternalProvider(alias, launch, places, limits, self._reaping, metadata)
         try:
-            places.scratch.mkdir(parents=True)
-            places.logs.mkdir(parents=True, exist_ok=True)
+            try:
+                places.scratch.mkdir(parents=True)
+                places.logs.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ReaperError(f"no folder for provider {alias!r} can be made: {error}") from error
             external.start(cancel)
         except BaseException:
             self._clear(external)

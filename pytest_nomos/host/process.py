@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -26,6 +27,8 @@ from pytest_nomos.host.reaping import ReaperError, Reaping
 CHUNK: Final = 64 * 1024
 CANCEL_POLL: Final = 0.05
 """Seconds between two looks at a caller's cancellation."""
+EXEC_SECONDS: Final = 30.0
+"""A program on a file system that hangs may never be executed."""
 SETTLE: Final = 0.3
 """Seconds that are given to an exit status to follow the end of stdout, and the other way round."""
 
@@ -34,7 +37,8 @@ class SpawnError(OSError):
     """The program could not be executed.
 
     Attributes:
-        stage: which step failed: ``process group``, ``descriptors``, ``signals``, ``working folder`` or ``program``.
+        stage: which step failed: ``pipes for stdout and stderr``, ``process group``, ``descriptors``, ``signals``,
+            ``working folder`` or ``program``.
     """
 
     def __init__(self, number: int, stage: str) -> None:
@@ -67,6 +71,24 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def _pipes() -> list[tuple[int, int]]:
+    """Return three pipes, for stdout, stderr and the lifeline.
+
+    Raises:
+        SpawnError: there are no descriptors left.
+    """
+    made: list[tuple[int, int]] = []
+    try:
+        for _ in range(3):
+            made.append(os.pipe())  # noqa: PERF401 # those made so far are closed below
+    except OSError as error:
+        for pair in made:
+            for descriptor in pair:
+                os.close(descriptor)
+        raise SpawnError(error.errno or 0, "pipes for stdout and stderr") from error
+    return made
 
 
 class ProviderProcess:
@@ -106,9 +128,7 @@ class ProviderProcess:
             SpawnError: it could not be executed.
             ReaperError: nothing can be started on this machine any more.
         """
-        stdout, their_stdout = os.pipe()
-        stderr, their_stderr = os.pipe()
-        their_lifeline, self._lifeline = os.pipe()
+        (stdout, their_stdout), (stderr, their_stderr), (their_lifeline, self._lifeline) = _pipes()
         try:
             self._control = reaping.spawn(their_stdout, their_stderr, their_lifeline)
         except BaseException:
@@ -124,10 +144,12 @@ class ProviderProcess:
         with contextlib.suppress(OSError):  # a dead keeper is noticed below
             self._control.sendall(reaper.pack(command.request()))
         with self._changed:
-            self._changed.wait_for(lambda: self._answer is not None or self._closed)
+            self._changed.wait_for(lambda: self._answer is not None or self._closed, EXEC_SECONDS)
             answer = self._answer
-        if answer is None:
+        if answer is None and self._closed:
             raise ReaperError("the keeper process ended before it had started the provider")
+        if answer is None:
+            raise SpawnError(errno.ETIMEDOUT, "program")
         if "errno" in answer:
             raise SpawnError(answer["errno"], answer["stage"])
         self._changed_pid(answer)
@@ -317,7 +339,7 @@ class ProviderProcess:
         return found
 
     def _descendants_by_group(self) -> list[int]:
-        if reaper.descendants(1):
+        if Path("/proc/self/stat").exists():
             return []
         with contextlib.suppress(psutil.Error):
             return [child.pid for child in psutil.Process(self.pid).children(recursive=True)]

@@ -139,13 +139,18 @@ def read_bytes(path: Path, limit: int = SIZE_LIMIT) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise JsonTextError(f"{path}: cannot be read: {reason}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
+    try:
+        facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise JsonTextError(f"{path}: is no regular file")
         if facts.st_size > limit:
             raise JsonTextError(f"{path}: {facts.st_size} bytes are more than the limit of {limit}")
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise JsonTextError(f"{path}: cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
 
 
 def parse(text: bytes, name: str) -> Any:

@@ -13,7 +13,7 @@ MARKS = {Ruling.KEPT: "✅", Ruling.BROKEN: "❌", Ruling.NOT_JUDGED: "⚠️"}
 SHOWN = (Outcome.FAILED, Outcome.UNEXPECTED_PASS, Outcome.BLOCKED, Outcome.WAIVED, Outcome.WARNED)
 LIMIT = 60
 """How many clauses one table shows: GitHub cuts a summary at 1 MiB."""
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$@:-])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$@:])")
 
 
 def inline(text: str, limit: int = 300) -> str:

@@ -90,7 +90,7 @@ def certify_target(order: Certification) -> Certified:
         ini = Path(own, "pytest.ini")
         ini.write_text(INI, encoding="utf-8")
         command = [
-            *(sys.executable, "-P", "-m", "pytest", "-c", str(ini), "--rootdir", own, "--noconftest"),
+            *(sys.executable, "-P", "-m", "pytest", "-c", str(ini), "--rootdir", str(here), "--noconftest"),
             *("-p", "pytest_nomos.plugin", "-p", "xdist", "-p", "no:cacheprovider", "-ra"),
             f"--nomos-provider={order.target}",
             f"--nomos-report={order.report_dir}",

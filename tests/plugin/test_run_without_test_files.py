@@ -68,7 +68,7 @@ def test_the_verdict_is_the_same_with(author: Runner, options: tuple[str, ...]) 
     ran = author(TARGET, "--nomos-tier=testing", "--nomos-report=rep", *options)
     assert ran.code == 0, ran.text
     target = ran.report()["targets"][0]
-    assert {v["profile"]: v["ruling"] for v in target["verdicts"]} == {"standard": "kept", "cli": "kept"}
+    assert {p: v["ruling"] for p, v in target["verdicts"].items()} == {"standard": "kept", "cli": "kept"}
 
 
 def test_several_targets_run_side_by_side_with_ids_of_their_own(author: Runner) -> None:

@@ -11,7 +11,7 @@ from nomos_contracts.config.documents import told
 from nomos_contracts.config.probes import at_once
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
-from nomos_contracts.process.interface import CLOSED_CODES
+from nomos_contracts.process.interface import CLOSED_CODES, initialised
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok
 
@@ -38,7 +38,7 @@ class InfoContract(Contract):
         """Twice before Init, after it, and after Shutdown unless the process is gone."""
         for when in ("before Init", "before Init, again"):
             _info(nomos_fresh, when)
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         _info(nomos_fresh, "after Init")
         nomos_fresh.shutdown()
         answer = nomos_fresh.info()
@@ -73,7 +73,7 @@ class InfoContract(Contract):
         if not said[1]:
             raise Violation("a version that is not empty", repr(said[1]), first)
         seen = [nomos_fresh.info()]
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         seen += [nomos_fresh.info() for _ in range(3)]
         nomos_fresh.fetch(("",))
         seen += at_once([nomos_fresh.info] * 8)

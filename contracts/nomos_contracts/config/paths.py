@@ -13,8 +13,9 @@ from nomos_contracts.config.escapes import Canary, TooLargeError, bases, escapes
 from nomos_contracts.config.probes import fetch_all, made_up, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
+from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import RunningProvider, Starter
-from nomos_contracts.violation import NotApplicable, Violation, expect_ok, shorten
+from nomos_contracts.violation import NotApplicable, Violation, shorten
 
 
 class TraversalContract(Contract):
@@ -98,8 +99,8 @@ def expect_initialised(provider: RunningProvider, config: Mapping[str, Any]) -> 
 
 def _source_of(provider: RunningProvider) -> str:
     """Call the good Init and return the source file path that it sent."""
-    answer = expect_ok(provider.init())
-    return str((as_map(answer.request) or {}).get("source_file_path", ""))
+    initialised(provider)
+    return str((as_map(provider.answers[-1].request) or {}).get("source_file_path", ""))
 
 
 def _inside(samples: ConfigSamples) -> str:
@@ -117,8 +118,7 @@ def _moved(provider: RunningProvider, spawn: Starter, scratch: Path) -> tuple[di
         config = relocated(provider.good_config, provider.scratch, "", scratch)
         if config is None:
             # Relative paths start at a file that only an Init tells.
-            start = spawn()
-            source = _source_of(start.provider) if start.provider else ""
+            source = _source_of(running(spawn()))
             config = relocated(provider.good_config, provider.scratch, source, scratch)
     except TooLargeError as error:
         raise NotApplicable(str(error)) from None

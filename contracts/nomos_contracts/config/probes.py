@@ -17,7 +17,7 @@ from nomos_contracts.violation import Violation, expect_ok, same, shorten
 CALLERS = 32
 """Calls in flight where a contract asks for many at once (row D9)."""
 
-SHOWN = 5
+SHOWN = 6
 """Samples that a contract takes where every further one would only repeat the question."""
 
 
@@ -31,14 +31,29 @@ def is_special(segment: str) -> bool:
     return segment == "*" or segment.endswith("]")
 
 
+def _depth(sample: ValueSample) -> object:
+    return len(sample.path)
+
+
+def _kind(sample: ValueSample) -> object:
+    return type(sample.value).__name__
+
+
+def _itself(sample: ValueSample) -> object:
+    return sample.path
+
+
 def plain_samples(samples: ConfigSamples) -> list[ValueSample]:
-    """Return the samples at a path of plain names, at most `SHOWN`, one of each depth and kind of value first."""
+    """Return the samples at a path of plain names, at most `SHOWN`: one of each depth first, then one of each kind."""
     plain = [s for s in samples.values if s.path and not any(is_special(segment) for segment in s.path)]
-    seen: dict[tuple[int, str], ValueSample] = {}
-    for sample in plain:
-        seen.setdefault((len(sample.path), type(sample.value).__name__), sample)
-    first = list(seen.values())
-    return [*first, *(s for s in plain if s not in first)][:SHOWN]
+    chosen: dict[Segments, ValueSample] = {}
+    for facet in (_depth, _kind, _itself):
+        seen = {facet(sample) for sample in chosen.values()}
+        for sample in plain:
+            if facet(sample) not in seen:
+                seen.add(facet(sample))
+                chosen[sample.path] = sample
+    return list(chosen.values())[:SHOWN]
 
 
 def gives(answer: Answer, value: Any) -> bool:
@@ -121,14 +136,19 @@ class Steady:
                 raise Violation(expected, now.summary, *shown, before, now)
 
 
-def expect_samples(provider: RunningProvider, samples: ConfigSamples, because: str) -> None:
-    """See that the provider gives the promised values, at most `SHOWN` of them.
+def expect_like(provider: RunningProvider, other: RunningProvider, samples: ConfigSamples, because: str) -> None:
+    """See that two processes with the same configuration give the same values, at most `SHOWN` of them.
+
+    What a provider gives is compared with itself, so that a wrong value breaks the clause about values only.
 
     Raises:
-        Violation: it does not.
+        Violation: they do not.
     """
     for sample in plain_samples(samples):
-        expect_sample(provider.fetch(sample.path), sample, because)
+        usual, answer = other.fetch(sample.path), provider.fetch(sample.path)
+        if not alike(usual, answer):
+            expected = f"Fetch of {list(sample.path)} {because} answers as usual, {usual.summary}"
+            raise Violation(expected, answer.summary, usual, answer)
 
 
 def expect_refused(answer: Answer, codes: Sequence[str], path: Path_, why: str) -> None:

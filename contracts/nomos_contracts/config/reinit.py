@@ -12,8 +12,9 @@ from nomos_contracts.config.interface import INIT_CODES
 from nomos_contracts.config.probes import CALLERS, Steady, alike, gives, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, OtherConfig
 from nomos_contracts.contract import Contract
+from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import Answer, RunningProvider, Starter
-from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok, shorten
+from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok, shorten
 
 Observe = Callable[[str, object], None]
 
@@ -32,7 +33,7 @@ class ReinitContract(Contract):
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_observe: Observe
     ) -> None:
         """Three times the same Init; each Fetch afterwards gives what it gave before."""
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         steady = Steady.of(nomos_fresh, nomos_samples)
         for turn in ("second", "third"):
             answer = nomos_fresh.init()
@@ -43,7 +44,7 @@ class ReinitContract(Contract):
     @clause("CFG-REINIT-002")
     def test_takes_the_same_init_again(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
         """Idempotent: OK again, with the same result."""
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         steady = Steady.of(nomos_fresh, nomos_samples)
         answer = expect_ok(nomos_fresh.init(), "the same configuration again")
         steady.expect_same(nomos_fresh, "a second Init with the same configuration", answer)
@@ -53,7 +54,7 @@ class ReinitContract(Contract):
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples
     ) -> None:
         """A directory build with two files calls Init twice, the second time with nothing but the alias."""
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         steady = Steady.of(nomos_fresh, nomos_samples)
         for turn in ("second", "third"):
             answer = nomos_fresh.init({}, source_file_path="")
@@ -65,7 +66,7 @@ class ReinitContract(Contract):
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_observe: Observe
     ) -> None:
         """What is served afterwards is open, but it is the good configuration or nothing."""
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         steady = Steady.of(nomos_fresh, nomos_samples)
         good = nomos_fresh.good_config
         bad = [sample.config for sample in (*nomos_samples.bad_configs, *nomos_samples.unavailable)]
@@ -98,7 +99,7 @@ class ReinitContract(Contract):
         other = nomos_samples.other_config
         if other is None:
             raise NotApplicable("no sample `other_config`")
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         steady = Steady.of(nomos_fresh, nomos_samples)
         first = nomos_fresh.fetch(other.path)
         answer = nomos_fresh.init(other.config)
@@ -130,11 +131,9 @@ class ReinitContract(Contract):
 
     def _expect_first_kept(self, spawn: Starter, other: OtherConfig, second: Answer) -> None:
         """See that a provider that keeps its first configuration keeps it for paths too that nobody asked for yet."""
-        start = spawn(init=True)
-        if start.provider is None:
-            raise Blocked("environment", "a further process does not start")
-        expect_ok(start.provider.init(other.config))
-        unasked = start.provider.fetch(other.path)
+        unasking = running(spawn(init=True))
+        expect_ok(unasking.init(other.config))
+        unasked = unasking.fetch(other.path)
         if gives(unasked, other.value):
             expected = "one configuration in force after a second Init"
             raise Violation(expected, "the first one for a path fetched before, the other one else", second, unasked)
@@ -144,7 +143,7 @@ class ReinitContract(Contract):
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples
     ) -> None:
         """Thirty-two callers fetch all the while; half-built state shows in what they get."""
-        expect_ok(nomos_fresh.init())
+        initialised(nomos_fresh)
         steady = Steady.of(nomos_fresh, nomos_samples)
         if not plain_samples(nomos_samples):
             raise NotApplicable("no sample path consists of plain names")

@@ -17,13 +17,16 @@ class _Sample(BaseModel):
     @classmethod
     def _from_json(cls, data: Any) -> Any:
         """Take `json = "…"` for `value`: TOML has no null."""
-        if not isinstance(data, dict) or "json" not in data:
+        if not isinstance(data, dict):
             return data
-        if "value" in data:
+        table = cast("dict[str, Any]", data)
+        if "json" not in table:
+            return table
+        if "value" in table:
             raise ValueError("give either value or json")
-        rest = {str(key): item for key, item in cast("dict[str, Any]", data).items() if key != "json"}
+        rest = {key: item for key, item in table.items() if key != "json"}
         try:
-            return {**rest, "value": json.loads(data["json"])}
+            return {**rest, "value": json.loads(table["json"])}
         except (TypeError, ValueError) as error:
             raise ValueError(f"json: {error}") from error
 

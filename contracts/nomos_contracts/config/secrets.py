@@ -13,6 +13,7 @@ from nomos_contracts.config.documents import Config, held, leaves, replaced, tol
 from nomos_contracts.config.probes import fetch_all, made_up, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
+from nomos_contracts.process.interface import initialised
 from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
 from nomos_contracts.violation import NotApplicable, Violation
 
@@ -82,7 +83,7 @@ class SecretContract(Contract):
         nomos_random: Random,
     ) -> None:
         """Values that are distinctive are fetched, then everything around them is asked for that fails."""
-        nomos_fresh.init()
+        initialised(nomos_fresh)
         control = [nomos_fresh.fetch((made_up(nomos_random),)), nomos_fresh.fetch(("",)), nomos_fresh.health()]
         # What stands in paths, in the configuration or in every message anyway is no secret.
         paths = [sample.path for sample in nomos_samples.values]

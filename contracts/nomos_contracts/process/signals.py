@@ -11,6 +11,8 @@ from nomos_contracts.provider import PendingAnswer, RunningProvider, Start, Star
 from nomos_contracts.violation import Violation
 
 _BUSY = 64
+_IN_FLIGHT = 1.0
+"""Seconds that a running call has at most; less than a slow path takes and than any grace."""
 
 
 class SignalContract(Contract):
@@ -56,10 +58,11 @@ class BusyStopContract(Contract):
         """With a slow Fetch in flight where the author named one, else with many quick ones."""
         provider = initialised(nomos_fresh)
         grace = nomos_target.limits["grace"]
+        seconds = min(_IN_FLIGHT, grace / 2)
         if nomos_samples.slow:
-            calls = burst(provider, nomos_samples.slow, 2, grace / 2)
+            calls = burst(provider, nomos_samples.slow, 2, seconds)
         else:
-            calls = burst(provider, [known_path(nomos_samples), missing_path(nomos_samples)], _BUSY, grace / 2)
+            calls = burst(provider, [known_path(nomos_samples), missing_path(nomos_samples)], _BUSY, seconds)
         try:
             provider.signal("SIGTERM")
             must_end(provider, grace, f"SIGTERM with {len(calls)} calls running")
@@ -72,7 +75,7 @@ class BusyStopContract(Contract):
     ) -> None:
         """A slow Fetch ends by its answer or by its own deadline, not by the end of the connection."""
         provider = initialised(nomos_fresh)
-        seconds = nomos_target.limits["grace"] / 2
+        seconds = min(_IN_FLIGHT, nomos_target.limits["grace"] / 2)
         call = provider.start_fetch(nomos_samples.slow[0], timeout=seconds)
         try:
             provider.health()  # by now the Fetch, sent before it, has arrived

@@ -174,14 +174,14 @@ class MalformedContract(Contract):
     Any status code but OK will do, because most frameworks set it before the provider's code is reached.
     """
 
-    _BROKEN = (
+    _BROKEN = (b"\x0a", b"\x12\x7f", b"\xff" * 12)
+    _BROKEN_CONFIG = (b"\x12\x03\x0a\x09x", b"\x12\x05\x0a\x03\x0a\x09x")
+    _BROKEN_TEXT = (
         TRUNCATED,
-        b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",  # a length of eleven bytes
-        b"\x0a\xff\xff\xff\xff\x07",  # a field of 2 GiB that is not there
-        b"\x0a",
-        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x0a\xff\xff\xff\xff\x07~",  # 2 GiB that are not there
+        b"\x0a" + b"\xff" * 10 + b"\x01",  # a length of eleven bytes
     )
-    _BROKEN_CONFIG = (b"\x12\x03\x0a\x09x", b"\x12\x05\x0a\x03\x0a\x09x", b"\x12\x7f")
+    """protobuf.js cuts a text that is too short instead of refusing it; these are tried where that gives no answer."""
     _NO_TEXT = (b"\xc3\x28", b"\xff\xfe", b"\xed\xa0\x80", b"\xf0\x80\x80\xaf")
 
     @clause("PROC-SURFACE-004")
@@ -197,8 +197,8 @@ class MalformedContract(Contract):
             raise Violation("the good Init to answer OK after malformed ones", good.summary, good)
         path = known_path(nomos_samples)
         before = nomos_fresh.fetch(path)
-        for data in self._BROKEN:
-            answer = nomos_fresh.raw("Fetch", data)
+        for data in (*self._BROKEN, *self._BROKEN_TEXT):
+            answer = nomos_fresh.raw("Fetch", encode_fetch_request(MADE_UP) + data)
             self._refused(nomos_fresh, answer, "Fetch")
             for method in ("Info", "Health"):
                 # Nothing in these requests is ever read, so a provider may well not look at them.

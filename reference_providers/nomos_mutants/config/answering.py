@@ -91,7 +91,7 @@ class TrimsLater(_Changed):
 
     def change(self, value: Any) -> Any:
         """Trim what comes from the cache."""
-        return mapped(value, lambda v: v.strip() if isinstance(v, str) else v) if next(self._calls) > 20 else value  # noqa: PLR2004 # the size of the cache
+        return mapped(value, lambda v: v.strip() if isinstance(v, str) else v) if next(self._calls) > 20 else value  # the size of the cache
 
 
 class _Fetch(V1Servicer):
@@ -450,7 +450,7 @@ class UnknownError(V1Servicer):
 
     def Fetch(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Raise through the framework."""
-        path = messages.decode_fetch_request(request) if request[:1] == b"\x0a" and len(request) < 4096 else ()  # noqa: PLR2004 # as above
+        path = messages.decode_fetch_request(request) if request[:1] == b"\x0a" and len(request) < 4096 else ()  # as above
         if any(c > "\uffff" for segment in path for c in segment):
             context.abort(grpc.StatusCode.UNKNOWN, "exception in Fetch")
         return super().Fetch(request, context)

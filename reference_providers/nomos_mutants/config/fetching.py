@@ -100,7 +100,7 @@ class NullForAbsent(Original):
         try:
             return super().fetch(path, context=context)
         except ProviderError as error:
-            if error.code != "NOT_FOUND" or len(path) < 2 or fault(path[-1]) or "[" in path[-1] or path[-1] == "*":  # noqa: PLR2004 # a map and a key
+            if error.code != "NOT_FOUND" or len(path) < 2 or fault(path[-1]) or "[" in path[-1] or path[-1] == "*":  # a map and a key
                 raise
             try:
                 found = super().fetch(path[:-1], context=context)
@@ -118,7 +118,7 @@ class SkipsEmpty(Original):
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Leave empty segments out, but for the ends."""
         inner = [s for s in path[1:-1] if s]
-        return super().fetch([*path[:1], *inner, *path[-1:]] if len(path) > 2 else path, context=context)  # noqa: PLR2004 # has a middle
+        return super().fetch([*path[:1], *inner, *path[-1:]] if len(path) > 2 else path, context=context)  # has a middle
 
 
 @mutant("CFG-FETCH-003", "code", defect="an empty segment is NOT_FOUND")
@@ -178,7 +178,7 @@ class DiesOfLength(Original):
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Overflow it."""
-        if any(len(segment) > 500_000 for segment in path):  # noqa: PLR2004 # the buffer
+        if any(len(segment) > 500_000 for segment in path):  # the buffer
             os._exit(139)
         return super().fetch(path, context=context)
 
@@ -235,7 +235,7 @@ class FindsPrefixes(Original):
         try:
             return super().fetch(path, context=context)
         except ProviderError as error:
-            if error.code != "NOT_FOUND" or len(path) < 2 or not path[-1]:  # noqa: PLR2004 # a map and a key
+            if error.code != "NOT_FOUND" or len(path) < 2 or not path[-1]:  # a map and a key
                 raise
             try:
                 found = super().fetch(path[:-1], context=context)
@@ -271,7 +271,7 @@ class Joins(_Rooted):
         try:
             return super().fetch(path, context=context)
         except ProviderError:
-            if self._current is None or "" in path or not path or len(path) > 64:  # noqa: PLR2004 # short paths only
+            if self._current is None or "" in path or not path or len(path) > 64:  # short paths only
                 raise
             return self.naive(path)
 
@@ -286,7 +286,7 @@ class DecodesLate(_Rooted):
             return super().fetch(path, context=context)
         except ProviderError:
             plain = not any(c in s for s in path for c in "/\\\0") and not {".", "..", ""} & set(path)
-            if self._current is None or not plain or not any("%" in s for s in path) or len(path) > 64:  # noqa: PLR2004 # as above
+            if self._current is None or not plain or not any("%" in s for s in path) or len(path) > 64:  # as above
                 raise
             return self.naive([unquote(segment) for segment in path])
 
@@ -405,7 +405,7 @@ class OddSequence(Original):
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Find nothing after the third."""
-        lost, self._step = self._step == 3, 0  # noqa: PLR2004 # Info, Health, Health
+        lost, self._step = self._step == 3, 0  # Info, Health, Health
         return super().fetch(["nowhere", *path] if lost else path, context=context)
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import grpc
 
 from nomos_mutants.mutant import mutant, serve_with
+from nomos_mutants.original import Original
 from nomos_mutants.variations import serving
 from nomos_proto import serve
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
 from nomos_proto.servicer import V1Servicer
-from nomos_mutants.original import Original
 
 
 class _Deaf(serve._Ending):  # noqa: SLF001 # a mutant changes what is inside

@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 
 from nomos_mutants.mutant import mutant, program, serve_with
+from nomos_mutants.original import Original
 from nomos_mutants.variations import announcing, fixed_port, listening
 from nomos_proto.provider import CallContext
-from nomos_mutants.original import Original
 
 
 @mutant("PROC-START-001", defect="the file is not executable")

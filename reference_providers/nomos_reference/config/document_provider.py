@@ -58,10 +58,9 @@ class DocumentSource:
         return walk(self.load(context), path)
 
     def health(self) -> Health:
-        """Return whether the file can be opened."""
-        try:
-            os.close(os.open(self.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-        except OSError:
+        """Return whether the file can be read."""
+        # Asked and not opened: the writer of a FIFO would take that for its reader.
+        if not os.access(self.file, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
             reason = "the file of the setting `file` cannot be opened any more; put it back or call Init again"
             return Health(HealthStatus.DEGRADED, reason)
         return Health(HealthStatus.OK)
@@ -101,7 +100,12 @@ class DocumentProvider(ConfigProvider):
         file, limits = settings.path("file"), settings.limits()
         settings.finish()
         source = DocumentSource(file, type(self).parser, limits)
-        source.load(context)
+        try:
+            source.load(context)
+        except ProviderError as error:
+            if error.code != "LIMIT_EXCEEDED":
+                raise
+            raise unmet("file", error.message) from error
         return source
 
     def functions(self) -> Mapping[str, FunctionSpec]:

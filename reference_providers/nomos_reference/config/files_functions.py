@@ -14,7 +14,7 @@ from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext, FunctionSpec
 from nomos_reference.config.limits import Budget
 from nomos_reference.config.reading import read
-from nomos_reference.config.tree import EscapeError, kind_of
+from nomos_reference.config.tree import EscapeError, RootError, kind_of
 
 if TYPE_CHECKING:
     from nomos_reference.config.files_provider import FilesSource
@@ -54,6 +54,9 @@ def parts_of(path: Any) -> list[str]:
 def _failures(verb: str, path: str) -> Generator[None]:
     try:
         yield
+    except RootError as error:
+        reason = "the folder of the setting `directory` cannot be opened"
+        raise ProviderError(f"failed to {verb} file: {reason}", "NETWORK_ERROR") from error
     except EscapeError as error:
         raise _invalid("is a link that leads out of the folder") from error
     except PermissionError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from nomos_reference.config.limits import Budget, Limits
 from nomos_reference.config.provider import ConfigProvider
 from nomos_reference.config.reading import read
 from nomos_reference.config.settings import Settings, unmet
-from nomos_reference.config.tree import EscapeError, Tree, kind_of
+from nomos_reference.config.tree import EscapeError, RootError, Tree, kind_of_mode
 from nomos_reference.config.walk import WILDCARD, at_positions, missing, shown_path, split_index, walk
 
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
@@ -25,6 +24,9 @@ _NO_FILE = {errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP}
 
 def os_failure(error: OSError, name: str) -> ProviderError:
     """Return the error for a file that is there and cannot be read; *name* is its path for a person."""
+    if isinstance(error, RootError):
+        reason = os.strerror(error.errno or 0)
+        return ProviderError(f"the folder of the setting `directory` cannot be opened ({reason})", "NETWORK_ERROR")
     if isinstance(error, EscapeError):
         return ProviderError(f"{name}: is a link that leads out of the folder", "PERMISSION_DENIED")
     if isinstance(error, PermissionError):
@@ -32,6 +34,11 @@ def os_failure(error: OSError, name: str) -> ProviderError:
     if error.errno in _NO_FILE:
         return ProviderError(f"{name}: is neither a file nor a FIFO", "INVALID_STATE")
     return ProviderError(f"{name}: cannot be read ({os.strerror(error.errno or 0)})", "NETWORK_ERROR")
+
+
+def absent(error: OSError) -> bool:
+    """Whether *error* says that there is nothing at a path, as opposed to a root that is gone."""
+    return error.errno in _NOT_THERE and not isinstance(error, RootError)
 
 
 class FilesSource:
@@ -99,13 +106,10 @@ class FilesSource:
 
     def _kind(self, parts: Sequence[str], shown: str) -> str | None:
         try:
-            with self.tree.open(parts) as descriptor:
-                return kind_of(descriptor)
+            return kind_of_mode(self.tree.stat(parts).st_mode)
         except OSError as error:
-            if error.errno in _NOT_THERE:
+            if absent(error):
                 return None
-            if error.errno in _NO_FILE:
-                return "other"
             raise os_failure(error, shown) from error
 
     def parse(self, parts: Sequence[str], shown: str, budget: Budget) -> Any:
@@ -118,7 +122,7 @@ class FilesSource:
             with self.tree.open(parts) as descriptor:
                 data = read(descriptor, shown, budget)
         except OSError as error:
-            if error.errno in _NOT_THERE:
+            if absent(error):
                 raise ProviderError(f"nothing at {shown}", "NOT_FOUND") from error
             raise os_failure(error, shown) from error
         return PARSERS[os.path.splitext(parts[-1])[1]](data, shown, budget)  # noqa: PTH122 # a name, not a path
@@ -171,18 +175,17 @@ class FilesSource:
         for name in names:
             if name.startswith(".") or name.encode(errors="ignore").decode() != name:
                 continue
+            stem, ending = os.path.splitext(name)  # noqa: PTH122 # a name, not a path
             try:
-                with self.tree.open([*folder, name]) as descriptor:
-                    mode = os.fstat(descriptor).st_mode
+                kind = kind_of_mode(self.tree.stat([*folder, name]).st_mode)
             except EscapeError:
                 continue
             except OSError as error:
-                if error.errno in _NOT_THERE | _NO_FILE:
+                if absent(error):
                     continue
-                raise os_failure(error, shown_path([*folder, name])) from error
-            ending = os.path.splitext(name)[1]  # noqa: PTH122 # a name, not a path
-            if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and ending in PARSERS):
-                entries.append((name, stat.S_ISDIR(mode)))
+                raise os_failure(error, shown_path([*folder, stem])) from error
+            if kind == "folder" or (kind == "file" and ending in PARSERS):
+                entries.append((name, kind == "folder"))
         return (status.st_dev, status.st_ino), entries
 
 
@@ -207,14 +210,12 @@ class FilesProvider(ConfigProvider):
         try:
             with source.tree.open(()):
                 return source
-        except FileNotFoundError as error:
-            raise unmet("directory", "no such folder") from error
-        except NotADirectoryError as error:
-            raise unmet("directory", "is no folder") from error
-        except PermissionError as error:
-            raise ProviderError("directory: may not be read by this provider", "PERMISSION_DENIED") from error
-        except OSError as error:
-            raise unmet("directory", f"cannot be opened ({os.strerror(error.errno or 0)})") from error
+        except RootError as error:
+            if error.errno in {errno.EACCES, errno.EPERM}:
+                raise ProviderError("directory: may not be read by this provider", "PERMISSION_DENIED") from error
+            words = {errno.ENOENT: "no such folder", errno.ENOTDIR: "is no folder"}
+            reason = words.get(error.errno or 0, f"cannot be opened ({os.strerror(error.errno or 0)})")
+            raise unmet("directory", reason) from error
 
     def functions(self) -> Mapping[str, FunctionSpec]:
         """Return read, read_bytes, write, exists and list."""

@@ -84,11 +84,11 @@ class HttpClient:
             connection.connect()
             with self._ended_with_call(connection.sock, budget):
                 connection.request("GET", target, headers=self._headers, preload_content=False, decode_content=False)
-                response = connection.getresponse()
-                body = b"" if response.status != http.client.OK else self._body(response, shown, budget)
-                # Closed by us or by the server: the call tells which.
-                context.check()
-                return response.status, response.headers.get("Location", ""), body
+                with contextlib.closing(connection.getresponse()) as response:
+                    body = b"" if response.status != http.client.OK else self._body(response, shown, budget)
+                    # Closed by us or by the server: the call tells which.
+                    context.check()
+                    return response.status, response.headers.get("Location", ""), body
         except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             context.check()
             reason = f"{shown}: the server cannot be reached or broke off ({type(error).__name__})"

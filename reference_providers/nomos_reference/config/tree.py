@@ -28,6 +28,10 @@ class EscapeError(OSError):
         super().__init__(errno.EACCES, "leads out of the folder")
 
 
+class RootError(OSError):
+    """The root folder itself cannot be opened; `errno` says why."""
+
+
 class Tree:
     """A root folder, opened anew for each call, so that nothing is held between them."""
 
@@ -45,18 +49,38 @@ class Tree:
 
         Raises:
             EscapeError: a link leads out of the root, or there are more than 40 links.
+            RootError: the root itself cannot be opened.
             OSError: as the system says; FileNotFoundError where nothing is there.
         """
-        descriptor = self._descend(parts, follow=follow)
+        with self._folder_of(parts, follow=follow) as (folder, name):
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.dup(folder) if name is None else os.open(name, flags, dir_fd=folder)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
 
-    def _descend(self, parts: Sequence[str], *, follow: bool) -> int:
-        folders = [os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+    def stat(self, parts: Sequence[str]) -> os.stat_result:
+        """Return what the system knows of the file or folder at *parts*, links followed.
+
+        Nothing is opened: the writer of a FIFO would take that for its reader.
+
+        Raises:
+            OSError: as `open`.
+        """
+        with self._folder_of(parts, follow=True) as (folder, name):
+            return os.fstat(folder) if name is None else os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+    @contextlib.contextmanager
+    def _folder_of(self, parts: Sequence[str], *, follow: bool) -> Generator[tuple[int, str | None]]:
+        """Yield a descriptor of the folder that holds what is at *parts*, and its name there, None for the folder."""
+        try:
+            folders = [os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+        except OSError as error:
+            raise RootError(error.errno, error.strerror) from error
         pending = deque(parts)
         links = 0
+        found: str | None = None
         try:
             while pending:
                 name = pending.popleft()
@@ -74,10 +98,10 @@ class Tree:
                         raise EscapeError
                     pending.extendleft(part for part in reversed(target.split("/")) if part not in {"", "."})
                 elif last:
-                    return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
+                    found = name
                 else:
                     folders.append(os.open(name, _FOLDER, dir_fd=folders[-1]))
-            return os.dup(folders[-1])
+            yield folders[-1], found
         finally:
             for folder in folders:
                 os.close(folder)
@@ -94,7 +118,11 @@ def _link(name: str, folder: int) -> str | None:
 
 def kind_of(descriptor: int) -> str:
     """Return ``file``, ``folder``, ``fifo`` or ``other``."""
-    mode = os.fstat(descriptor).st_mode
+    return kind_of_mode(os.fstat(descriptor).st_mode)
+
+
+def kind_of_mode(mode: int) -> str:
+    """Return what `kind_of` says of a file with this mode."""
     if stat.S_ISREG(mode):
         return "file"
     if stat.S_ISDIR(mode):

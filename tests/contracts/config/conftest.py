@@ -206,6 +206,8 @@ def target(host: ProviderHost, data: Path, samples: dict[str, Any]) -> Iterator[
     def make(*words: str, without: Sequence[str] = (), command: Sequence[str] = ()) -> Judge:
         chosen = tuple(command) or (sys.executable, str(PLAIN), ",".join(words))
         kept = {name: sample for name, sample in samples.items() if name not in without}
+        if "no-wildcard" in words:
+            kept["values"] = [v for v in samples["values"] if not v["path"][-1].endswith(("*", "]"))]
         config = {"directory": str(data / "settings"), "depth": 3, "token": "s3cr3t-of-the-author"}
         return Judge(host, chosen, ConfigSamples.model_validate(kept), config, str(data / "app.csl"))
 

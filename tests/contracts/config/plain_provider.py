@@ -159,13 +159,16 @@ class Plain(provider_pb2_grpc.ProviderServiceServicer):
 
     def look_up(self, root: Path, path: tuple[str, ...]) -> Any:
         if path in {(), ("*",)}:
-            return {file.stem: self.load(file, path) for file in sorted(root.glob("*.json")) if file.stem != "broken"}
+            return {stem: self.load(self.file(root, stem, path), path) for stem in self.stems(root)}
         if path[-1] == "*" and "no-wildcard" not in self.habits:
             value = self.look_up(root, path[:-1])
             if not isinstance(value, dict):
                 raise not_found(path, "*")
             return value
         return self.walk(self.load(self.file(root, path[0], path), path), path)
+
+    def stems(self, root: Path) -> list[str]:
+        return sorted(f.stem for f in root.glob("*.json") if f.stem != "broken" and not f.is_symlink())
 
     def file(self, root: Path, name: str, path: tuple[str, ...]) -> Path:
         file = root / f"{name}.json"
@@ -611,7 +614,7 @@ class BrokenIsEmpty(Plain):
 @fault
 class NumbersAreText(Plain):
     def wrap(self, value: Any) -> struct_pb2.Struct:
-        return super().wrap(str(value) if isinstance(value, float) and len(str(value)) > 6 else value)
+        return super().wrap(str(value) if isinstance(value, float) and not value.is_integer() else value)
 
 
 @fault

@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 from nomos_contracts.clause import Level, clauses_of
 
-HABITS = [
-    (),
-    ("refuse-reinit", "refuse-unknown", "empty-path-refused"),
-    ("keep-first", "no-wildcard", "no-index"),
-]
+PROMISES_NEITHER = ("no-wildcard", "no-index")
+HABITS = [(), ("refuse-reinit", "refuse-unknown", "empty-path-refused"), ("keep-first", *PROMISES_NEITHER)]
 
 FAULTS = {
     "CFG-INIT-002": ["MissingKeyDefaults"],

@@ -138,7 +138,7 @@ def other_interface(report: Table) -> None:
 
 
 def waiver_expired(report: Table) -> None:
-    report["targets"][0]["waivers"][0]["expires"] = "2026-01-01"
+    report["targets"][0]["waivers"][0]["expires"] = "2025-01-01"
 
 
 def waiver_dropped(report: Table) -> None:
@@ -163,11 +163,11 @@ def complete_without_end(report: Table) -> None:
 
 
 def ended_before_it_began(report: Table) -> None:
-    report["finished"] = "2026-11-20T11:00:00Z"
+    report["finished"] = "2025-11-20T11:00:00Z"
 
 
 def from_the_future(report: Table) -> None:
-    report["started"], report["finished"] = "2027-01-01T00:00:00Z", "2027-01-01T00:00:07Z"
+    report["started"], report["finished"] = "2026-01-01T00:00:00Z", "2026-01-01T00:00:07Z"
 
 
 def one_shard_only(report: Table) -> None:

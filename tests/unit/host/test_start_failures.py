@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import socket
 import threading
 import time
@@ -348,3 +350,36 @@ def test_each_failure_leaves_folder_descriptors_and_threads_as_they_were(
             assert host.start(launch, "target").error is not None
     after = psutil.Process().num_fds(), threading.active_count(), sorted(host._folder.iterdir())
     assert after == before
+
+
+def test_a_host_without_descriptors_says_so(fails: Fails, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, int]] = []
+    real = os.pipe
+
+    def pipe() -> tuple[int, int]:
+        if len(made) == 2:
+            raise OSError(errno.EMFILE, "too many")
+        made.append(real())
+        return made[-1]
+
+    monkeypatch.setattr(os, "pipe", pipe)
+    error = fails(script("exit 0"))
+    monkeypatch.undo()
+    assert error.failure is StartFailure.SPAWN
+    assert "pipes for stdout and stderr: Too many open files" in error.message
+    for pair in made:
+        for descriptor in pair:
+            with pytest.raises(OSError, match="Bad file"):
+                os.fstat(descriptor)
+
+
+def test_a_file_that_is_being_written_is_waited_for_a_moment(fails: Fails, host: ProviderHost, tmp_path: Path) -> None:
+    binary = tmp_path / "binary"
+    shutil.copy2("/bin/sleep", binary)
+    with binary.open("ab"):
+        error = fails(Launch((str(binary), "1000")))
+    assert error.failure is StartFailure.SPAWN
+    assert "still building it" in error.message
+    writer = binary.open("ab")
+    threading.Timer(0.25, writer.close).start()
+    assert fails(Launch((str(binary), "1000")), QUICK).failure is StartFailure.SILENT

@@ -75,6 +75,13 @@ def test_init_refuses_what_is_not_there_or_cannot_be_parsed_and_keeps_what_it_ha
         assert document.fetch("name") == "x"
 
 
+def test_init_refuses_a_document_over_its_limits_with_a_code_that_init_may_have(
+    document: Object, tmp_path: Path
+) -> None:
+    status, message = status_of(lambda: document.init({"file": str(tmp_path / "settings"), "max_items": 2}))
+    assert (status, message.startswith("file: "), "max_items" in message) == ("FAILED_PRECONDITION", True, True)
+
+
 def test_a_relative_file_begins_at_the_source_file(document: Object, tmp_path: Path) -> None:
     document.init({"file": "settings"}, source=str(tmp_path / "x.csl"))
     assert document.fetch("name") == "x"

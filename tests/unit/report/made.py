@@ -27,7 +27,7 @@ from pytest_nomos.report.model import (
 from pytest_nomos.report.rules import shipped_rules
 from pytest_nomos.report.waiver import Waiver
 
-STARTED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+STARTED = datetime(2025, 11, 20, 12, 0, tzinfo=UTC)
 FINISHED = STARTED + timedelta(seconds=7)
 BINARY = b"\x7fELF a provider"
 CONFIG = {"directory": "./settings", "token": "s3cr3t-token"}
@@ -74,14 +74,14 @@ def target(name: str = "provider", **changes: Any) -> TargetHeader:
     return TargetHeader(**(fields | changes))
 
 
-def waiver(clause: str, **changes: Any) -> Waiver:
+def waiver(of: str, **changes: Any) -> Waiver:
     fields: dict[str, Any] = {
-        "clause": clause,
+        "clause": of,
         "target": "provider",
         "reason": "rewritten next month",
         "link": "https://example.org/issues/5",
         "owner": "Ada",
-        "expires": date(2026, 12, 31),
+        "expires": date(2025, 12, 31),
     }
     return Waiver(**(fields | changes))
 

@@ -31,7 +31,14 @@ def test_the_good_config_is_left_out_of_the_replay_of_init() -> None:
 
 
 def test_another_config_names_what_it_shares_with_the_good_one_and_hides_the_rest() -> None:
-    sent = {"directory": "./settings", "token": "other-secret", "retries": None, "list": [1], "empty": {}, "on": True}
+    sent: dict[str, Any] = {
+        "directory": "./settings",
+        "token": "other-secret",
+        "retries": None,
+        "list": [1],
+        "empty": {},
+        "on": True,
+    }
     line = replay_line("p", Answer("Init", {"config": sent}, "OK"), GOOD)
     assert arguments(line)[2] == {
         "config": {

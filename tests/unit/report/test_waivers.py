@@ -10,7 +10,7 @@ from pytest_nomos.report.build import build_report
 from pytest_nomos.report.waiver import WaiverState, active_waiver, audit_waivers
 from unit.report import made
 
-TODAY = date(2026, 11, 20)
+TODAY = date(2025, 11, 20)
 CLAUSE = made.due_ids()[0]
 OTHER = made.due_ids()[1]
 
@@ -48,8 +48,8 @@ def test_a_waiver_is_told_by_what_its_clause_did(outcome: Outcome, expected: Wai
 
 
 def test_an_expired_waiver_is_expired_whatever_its_clause_did() -> None:
-    assert state(Outcome.FAILED, expires=date(2026, 11, 19)) is WaiverState.EXPIRED
-    assert state(Outcome.PASSED, expires=date(2026, 11, 19)) is WaiverState.EXPIRED
+    assert state(Outcome.FAILED, expires=date(2025, 11, 19)) is WaiverState.EXPIRED
+    assert state(Outcome.PASSED, expires=date(2025, 11, 19)) is WaiverState.EXPIRED
 
 
 def test_a_waiver_of_no_clause_or_no_target_is_unmatched() -> None:
@@ -68,7 +68,7 @@ def test_a_waiver_of_a_target_that_the_settings_name_is_not_stale_in_a_run_of_an
 @pytest.mark.parametrize(
     ("outcome", "changes"),
     [
-        (Outcome.PASSED, {"expires": date(2026, 11, 19)}),
+        (Outcome.PASSED, {"expires": date(2025, 11, 19)}),
         (Outcome.PASSED, {"target": "nobody"}),
         (Outcome.UNEXPECTED_PASS, {}),
     ],
@@ -86,7 +86,7 @@ def test_a_run_with_a_waiver_that_is_used_does_not_fail() -> None:
     target = made.target(waivers=(made.waiver(CLAUSE),))
     report = build_report(made.run(), [target], made.records({CLAUSE: Outcome.WAIVED}), finished=made.FINISHED)
     assert report.exit_code == 0
-    assert "holds until 2026-12-31: rewritten next month" in report.targets[0].waiver_states[0].sentence
+    assert "holds until 2025-12-31: rewritten next month" in report.targets[0].waiver_states[0].sentence
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_run_with_a_waiver_that_is_used_does_not_fail() -> None:
         ("link", "javascript:alert(1)"),
         ("owner", ""),
         ("expires", "soon"),
-        ("until", "2026-12-31"),
+        ("until", "2025-12-31"),
     ],
 )
 def test_a_waiver_without_reason_link_owner_or_end_is_refused(field: str, value: str) -> None:
