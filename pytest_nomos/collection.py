@@ -62,7 +62,7 @@ def activate(config: pytest.Config) -> None:
 
 
 def _read(config: pytest.Config) -> Run:
-    specs: list[str] = config.getoption("nomos_provider")
+    specs: list[str] = list(config.getoption("nomos_provider") or ())
     invoked_in = config.invocation_params.dir
     _refuse_separate_path(config, specs)
     written = config.getoption("nomos_seed")
@@ -148,9 +148,10 @@ class Collection:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, collector: pytest.Module | pytest.Class, name: str, obj: object) -> Any:
         """Collect classes that end in Contract, and of them the checks that some target is due."""
-        inside = isinstance(collector, ContractModule)
+        module = collector if isinstance(collector, ContractModule) else None
+        inside = module is not None
         if isinstance(obj, type) and issubclass(obj, Contract):
-            if name.endswith("Contract") and (not inside or obj.__module__ == collector.import_name):
+            if name.endswith("Contract") and (module is None or obj.__module__ == module.import_name):
                 return pytest.Class.from_parent(collector, name=name, obj=obj) if obj is not Contract else []
             return [] if inside else None
         if inside:

@@ -26,6 +26,8 @@ WORDS: Mapping[Outcome, tuple[str, str, str]] = {
     Outcome.WARNED: ("xfailed", "a", "WARNED"),
 }
 _EXCUSED = "not claimed"
+CRASHED = "???"
+"""What pytest-xdist writes for `when` in the report of a check whose worker died."""
 
 
 class Outcomes:
@@ -77,7 +79,7 @@ class Outcomes:
         error = call.excinfo.value if call.excinfo else None
         record = self._judge(item, clause, error, report)
         self._tell(report, record, clause, item)
-        report.nomos = record
+        report.__dict__["nomos"] = record  # travels to the controller with the report's other fields
         item.user_properties.extend(
             [("nomos.clause", clause_id), ("nomos.level", clause.level.value), ("nomos.outcome", record["outcome"])]
         )
@@ -103,7 +105,7 @@ class Outcomes:
             "reason": "",
             "exchanges": [],
             "replay": "",
-            "observed": dict(item.stash.get(OBSERVED, {})),
+            "observed": item.stash.get(OBSERVED, dict[str, Any]()),
             "evidence": {},
             "duration": report.duration,
         }
@@ -207,7 +209,7 @@ class Outcomes:
         if run.worker:
             return
         record = getattr(report, "nomos", None)
-        if record is None and report.when == "???":
+        if record is None and str(report.when) == CRASHED:
             record = self._crashed(report)
         if record is None:
             return

@@ -65,4 +65,13 @@ def _expected() -> tuple[type[Exception], ...]:
     from pytest_nomos.settings import SettingsError
     from pytest_nomos.targets.plan import TargetError
 
-    return CertificateError, ConfigError, MergeError, MetadataError, ReaperError, ReportError, SettingsError, TargetError
+    return (
+        CertificateError,
+        ConfigError,
+        MergeError,
+        MetadataError,
+        ReaperError,
+        ReportError,
+        SettingsError,
+        TargetError,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from nomos_contracts.clause import Profile
 from nomos_contracts.provider import Answer, RunningProvider
+from nomos_proto.kinds import is_map, is_texts
 from pytest_nomos.cli.options import settings_option
 from pytest_nomos.report.replay import exchange
 from pytest_nomos.session.reporting import secrets_of
@@ -64,13 +66,13 @@ def call(
 
 
 def _exchange(provider: RunningProvider, function: str, arguments: Any, timeout: float | None) -> Answer:
-    table: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
+    table: Mapping[str, Any] = arguments if is_map(arguments) else {}
     match function:
         case "Fetch":
-            path = table.get("path", []) if isinstance(arguments, dict) else arguments
-            if not isinstance(path, list) or not all(isinstance(item, str) for item in path):
+            path: object = table.get("path", []) if is_map(arguments) else arguments
+            if not is_texts(path):
                 raise click.UsageError('Fetch takes the path as a JSON list of strings: \'["database", "host"]\'')
-            return provider.fetch([str(item) for item in path], timeout=timeout)
+            return provider.fetch(path, timeout=timeout)
         case "Info":
             return provider.info(timeout=timeout)
         case "Health":
@@ -79,7 +81,7 @@ def _exchange(provider: RunningProvider, function: str, arguments: Any, timeout:
             return provider.shutdown(timeout=timeout)
         case "Describe":
             return provider.describe(timeout=timeout)
-        case _ if arguments is not None and not isinstance(arguments, dict):
+        case _ if arguments is not None and not is_map(arguments):
             raise click.UsageError(f"{function} takes its arguments as a JSON object")
         case "Init":
             return _init(provider, table, timeout)
@@ -91,16 +93,17 @@ def _exchange(provider: RunningProvider, function: str, arguments: Any, timeout:
             return provider.call(name, table, interface=interface, timeout=timeout)
 
 
-def _init(provider: RunningProvider, table: dict[str, Any], timeout: float | None) -> Answer:
+def _init(provider: RunningProvider, table: Mapping[str, Any], timeout: float | None) -> Answer:
     unknown = sorted(table.keys() - {"alias", "config", "source_file_path"})
     if unknown:
         raise click.UsageError(f"Init has no argument {', '.join(unknown)}; it takes alias, config, source_file_path")
-    config = table.get("config")
-    if config is not None:
-        if not isinstance(config, dict):
-            raise click.UsageError("config is a JSON object")
+    written: object = table.get("config")
+    config: dict[str, Any] | None = None
+    if is_map(written):
         good = provider.good_config
-        config = {str(key): good.get(str(key)) if item == f"{{config.{key}}}" else item for key, item in config.items()}
+        config = {key: good.get(key) if item == f"{{config.{key}}}" else item for key, item in written.items()}
+    elif written is not None:
+        raise click.UsageError("config is a JSON object")
     return provider.init(
         config, alias=table.get("alias"), source_file_path=table.get("source_file_path"), timeout=timeout
     )

@@ -48,9 +48,7 @@ def verify(
     """
     from pytest_nomos.attestation.verify import verify as examine
 
-    found = examine(
-        path, subject, attestation_path=attestation, certificate_path=certificate, public_key=public_key
-    )
+    found = examine(path, subject, attestation_path=attestation, certificate_path=certificate, public_key=public_key)
     if as_json:
         facts = {
             "consistent": found.consistent,
@@ -67,7 +65,9 @@ def verify(
 
 @report.command()
 @click.argument("paths", type=_File, nargs=-1, required=True)
-@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."
+)
 def merge(paths: tuple[Path, ...], output: Path) -> None:
     """Merge the reports of the shards of one run into OUTPUT. Exit code: that of the whole."""
     from pytest_nomos.report.folder import load_report, write_report

@@ -31,7 +31,7 @@ def provider_environment(
 
     Args:
         ambient: the host's own variables.
-        declared: what the target declares; wins over all but the variables of the protocol.
+        declared: what the target declares; wins over all but the lifeline and *socket*.
         scratch: its working folder, also its HOME and TMPDIR.
         inherit: pass all of *ambient* on, as the `nomos` command line does; HOME and TMPDIR stay as they are there.
         socket: ask for a Unix socket at this path.
@@ -51,9 +51,10 @@ def provider_environment(
         variables |= {"HOME": str(scratch), "TMPDIR": str(scratch)}
         variables.setdefault("PATH", DEFAULT_PATH)
         variables.setdefault("LANG", "C.UTF-8")
+    # Whoever runs the host may himself have been asked for a socket; only what was declared is meant for the provider.
+    variables.pop(LISTEN, None)
     variables.update(declared)
     variables[LIFELINE] = str(LIFELINE_DESCRIPTOR)
-    variables.pop(LISTEN, None)
     if socket is not None:
         variables[LISTEN] = f"{UNIX_SCHEME}{socket}"
     return variables

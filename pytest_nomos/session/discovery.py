@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from nomos_contracts.clause import Profile
 from nomos_contracts.provider import RunningProvider
 from nomos_contracts.samples import sample_kinds
+from nomos_proto.kinds import is_list, is_map
 from pytest_nomos.session.preview import Preview, look
 from pytest_nomos.session.single import open_target
 from pytest_nomos.settings import Settings
@@ -101,18 +102,16 @@ def discover(target: str, config: dict[str, Any], folder: Path, settings_file: P
 
 def _values(provider: RunningProvider) -> Iterator[tuple[list[str], Any]]:
     """Walk what Fetch answers from the root, each value asked for again by its own path."""
-    for root in (["*"], []):
-        answer = provider.fetch(root)
-        if answer.ok and isinstance(answer.value, dict) and answer.value:
-            break
-    else:
-        return
+    todo: list[tuple[list[str], Any]] = []
+    for root in (["*"], list[str]()):
+        found = provider.fetch(root).value
+        if not todo and is_map(found):
+            todo = [([key], value) for key, value in found.items()]
     count = 0
-    todo: list[tuple[list[str], Any]] = [([str(key)], value) for key, value in answer.value.items()]
     while todo and count < MOST_VALUES:
         path, value = todo.pop(0)
-        if isinstance(value, dict) and value:
-            todo += [([*path, str(key)], item) for key, item in value.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+        if is_map(value) and value:
+            todo += [([*path, key], item) for key, item in value.items()]
         asked = provider.fetch(path)
         if asked.ok:
             count += 1
@@ -166,10 +165,10 @@ def draft(found: Discovery) -> str:
 
 
 def _has_null(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_has_null(item) for item in value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
-    if isinstance(value, list):
-        return any(_has_null(item) for item in value)  # pyright: ignore[reportUnknownVariableType] # JSON
+    if is_map(value):
+        return any(_has_null(item) for item in value.values())
+    if is_list(value):
+        return any(_has_null(item) for item in value)
     return value is None
 
 
@@ -185,10 +184,10 @@ def to_toml(value: Any) -> str:
             return str(int(value))
         case int() | float():
             return repr(value)
-        case list() | tuple():
-            return "[" + ", ".join(to_toml(item) for item in value) + "]"  # pyright: ignore[reportUnknownVariableType] # JSON
-        case dict():
-            return "{ " + ", ".join(f"{_key(str(key))} = {to_toml(item)}" for key, item in value.items()) + " }"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+        case _ if is_list(value):
+            return "[" + ", ".join(to_toml(item) for item in value) + "]"
+        case _ if is_map(value):
+            return "{ " + ", ".join(f"{_key(key)} = {to_toml(item)}" for key, item in value.items()) + " }"
         case _:
             raise ValueError(f"TOML has no {type(value).__name__}")
 

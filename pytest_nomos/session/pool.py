@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -91,7 +91,7 @@ class TargetRun:
         return self._shared
 
     @contextmanager
-    def fresh(self) -> Iterator[RunningProvider]:
+    def fresh(self) -> Generator[RunningProvider]:
         """Lend an own process without Init; it is stopped afterwards.
 
         Raises:
@@ -106,7 +106,7 @@ class TargetRun:
             provider.stop()
 
     @contextmanager
-    def spawner(self) -> Iterator[Callable[..., Start]]:
+    def spawner(self) -> Generator[Callable[..., Start]]:
         """Lend a function that starts further processes; all of them are stopped afterwards."""
         self._needs_process()
         started: list[RunningProvider] = []

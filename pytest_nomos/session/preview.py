@@ -8,6 +8,7 @@ from typing import Any
 
 from nomos_contracts.clause import Profile
 from nomos_contracts.process.interface import START_CLAUSES
+from nomos_proto.kinds import is_map
 from pytest_nomos.session.pool import TargetRun
 
 
@@ -51,6 +52,6 @@ def look(run: TargetRun) -> Preview:
     return Preview(
         profile=profile.value,
         form=form,
-        info=info.value if info.ok and isinstance(info.value, dict) else {},
-        describe=describe.value if describe.ok and isinstance(describe.value, dict) else {},
+        info=dict(info.value) if info.ok and is_map(info.value) else {},
+        describe=dict(describe.value) if describe.ok and is_map(describe.value) else {},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nomos_contracts.clause import Profile
 from pytest_nomos.host.limits import Limits
@@ -50,7 +50,7 @@ def target_header(run: Run, plan: TargetPlan, *, ended: bool = False) -> TargetH
         name=plan.name,
         interface=plan.interface,
         subject=_subject(run, plan.subject, ended=ended),
-        announcement=preview.form if preview else "",
+        announcement=_form(preview.form if preview else ""),
         info=dict(preview.info) if preview else {},
         describe=dict(preview.describe) if preview else {},
         profile=profile,
@@ -83,6 +83,14 @@ def _subject(run: Run, path: Path | None, *, ended: bool) -> Subject | None:
         found, size = "0" * 64, 0
     first = run.subjects.setdefault(str(path), (found, size))
     return Subject(file=path.name, sha256=first[0], sha256_after=found if ended else None, size=first[1])
+
+
+def _form(form: str) -> Literal["", "PORT", "PROVIDER_PORT", "UNIX"]:
+    match form:
+        case "PORT" | "PROVIDER_PORT" | "UNIX":
+            return form
+        case _:
+            return ""
 
 
 def _words(table: dict[str, Text]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def settings_for(file: Path | None, folder: Path) -> Settings:
 
 
 @contextmanager
-def open_target(spec: str, settings: Settings, folder: Path, profile: Profile | None = None) -> Iterator[TargetRun]:
+def open_target(spec: str, settings: Settings, folder: Path, profile: Profile | None = None) -> Generator[TargetRun]:
     """Lend the run of one target; everything that it started is stopped afterwards.
 
     Raises:

@@ -25,7 +25,9 @@ from pytest_nomos.targets.conformance import conformance_folder
 _UNFIT = re.compile(r"[^A-Za-z0-9.+_-]+")
 _BUILT_IN = ("registered:", "mutant:")
 
-MUTANT_LIMITS = Limits(announce=2.0, connect_timeout=1.5, grace=2.0, shutdown_rpc=2.0, schedule_shrink=0.5, schedule_replays=1)
+MUTANT_LIMITS = Limits(
+    announce=2.0, connect_timeout=1.5, grace=2.0, shutdown_rpc=2.0, schedule_shrink=0.5, schedule_replays=1
+)
 """Limits that mutants run into: short, so that each of their defects costs seconds only."""
 
 

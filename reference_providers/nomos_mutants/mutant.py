@@ -104,7 +104,7 @@ def serve_with(argv: Sequence[str], *, provider: ConfigService | None = None, se
     from nomos_proto import serve
 
     if service is not None:
-        serve.V1Servicer = service  # type: ignore[misc] # this process exists to be wrong
+        setattr(serve, "V1Servicer", service)  # noqa: B010 # this process exists to be wrong
     return serve.serve(provider or Original(), argv)
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -34,8 +34,8 @@ class Ran:
     def report(self, folder: str = "rep") -> dict:
         return json.loads((self.folder / folder / "report.json").read_text())
 
-    def junit(self) -> ElementTree.Element:
-        return ElementTree.parse(self.folder / "junit.xml").getroot()
+    def junit(self) -> ET.Element:
+        return ET.parse(self.folder / "junit.xml").getroot()
 
     def tally(self) -> dict[str, int]:
         """The counts of pytest's last line."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from plugin.conftest import FILES, Runner
 
 TARGET = f"--nomos-provider={FILES}"
@@ -116,7 +117,8 @@ def test_a_subclass_that_replaces_a_check_is_a_collection_error(author: Runner, 
         "from nomos_contracts.config.fetch import *\n"
         "from nomos_contracts.config import fetch\n"
         "from nomos_contracts.contract import Contract\n"
-        "base = next(c for c in vars(fetch).values() if isinstance(c, type) and issubclass(c, Contract) and c is not Contract)\n"
+        "classes = [c for c in vars(fetch).values() if isinstance(c, type) and issubclass(c, Contract)]\n"
+        "base = next(c for c in classes if c is not Contract)\n"
         "name = next(iter(base.checks()))[0]\n"
         "Mine = type('MineContract', (base,), {name: lambda self: None})\n"
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from plugin.conftest import Runner
 
 
@@ -43,7 +44,9 @@ def test_a_file_that_is_not_executable_says_chmod(author: Runner, tmp_path: Path
     assert "chmod +x" in ran.out
 
 
-def test_an_empty_config_blocks_what_needs_samples_and_prints_the_lines_to_paste(author: Runner, tmp_path: Path) -> None:
+def test_an_empty_config_blocks_what_needs_samples_and_prints_the_lines_to_paste(
+    author: Runner, tmp_path: Path
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "nomos.toml").write_text('[config]\ndirectory = "data"\n')
     ran = author("--nomos-provider=registered:config/files", "--nomos-tier=testing")

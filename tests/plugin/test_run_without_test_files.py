@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from plugin.conftest import FETCH, FILES, Runner
 
 TARGET = f"--nomos-provider={FILES}"
@@ -63,7 +64,9 @@ def test_an_unknown_node_id_is_a_usage_error_with_workers_too(author: Runner) ->
     assert "no check has the id" in ran.text
 
 
-@pytest.mark.parametrize("options", [("-n", "2"), ("-W", "error"), ("-p", "no:terminal"), ("-q",), ("-v",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [("-n", "2"), ("-W", "error"), ("-p", "no:terminal"), ("-q",), ("-v",)], ids=" ".join
+)
 def test_the_verdict_is_the_same_with(author: Runner, options: tuple[str, ...]) -> None:
     ran = author(TARGET, "--nomos-tier=testing", "--nomos-report=rep", *options)
     assert ran.code == 0, ran.text

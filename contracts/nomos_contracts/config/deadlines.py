@@ -10,7 +10,7 @@ from nomos_contracts.config.probes import CALLERS, Steady, alike, fetch_all, pla
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import initialised, running
-from nomos_contracts.provider import Answer, RunningProvider, Starter, TargetFacts
+from nomos_contracts.provider import Answer, PendingAnswer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok
 
 LEFT = ("DEADLINE_EXCEEDED", "CANCELLED")
@@ -109,15 +109,25 @@ class DeadlineContract(Contract):
         """Cancelled in flight, and with a millisecond to live."""
         steady = Steady.of(nomos_provider, nomos_samples)
         paths = [sample.path for sample in plain_samples(nomos_samples)] or [()]
-        for turn in range(4):
-            calls = [nomos_provider.start_fetch(paths[number % len(paths)]) for number in range(CALLERS)]
-            if turn % 2:
-                # So some of the others are being worked on.
-                calls[0].answer()
-            for call in calls[::-1]:
+        usual = min(max(0.001, nomos_provider.fetch(paths[0]).elapsed), 0.01)
+        calls: list[PendingAnswer] = []
+        for number in range(2 * CALLERS):
+            # One after the other, each leaving at another point of its call.
+            path, moment = paths[number % len(paths)], usual * (number % CALLERS) / CALLERS
+            if number % 2:
+                calls.append(nomos_provider.start_fetch(path, timeout=max(moment, 0.0005)))
+                calls[-1].answer()
+            else:
+                calls.append(nomos_provider.start_fetch(path))
+                time.sleep(moment)
+                calls[-1].cancel()
+        for _ in range(2):
+            # And many together, while some of them are being worked on.
+            crowd = [nomos_provider.start_fetch(paths[number % len(paths)]) for number in range(CALLERS)]
+            crowd[0].answer()
+            for call in crowd[::-1]:
                 call.cancel()
-            left = [0.001 * (1 + number % 4) for number in range(CALLERS)]
-            calls += [nomos_provider.start_fetch(paths[n % len(paths)], timeout=left[n]) for n in range(CALLERS)]
-            for answer in [call.answer() for call in calls]:
-                expect_code(answer, "OK", *LEFT, because="the caller leaves at once")
+            calls += crowd
+        for answer in [call.answer() for call in calls]:
+            expect_code(answer, "OK", *LEFT, because="the caller leaves at once")
         steady.expect_same(nomos_provider, "callers that left at once")

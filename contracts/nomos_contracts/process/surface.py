@@ -14,6 +14,7 @@ from nomos_contracts.provider import Answer, RunningProvider, Start, Starter
 from nomos_contracts.violation import Blocked, Violation, expect_ok, same
 from nomos_proto import wire
 from nomos_proto.messages import SERVICE, encode_fetch_request, encode_init_request
+from nomos_proto.structs import encode_struct
 
 _UNKNOWN_METHODS = (
     f"/{SERVICE}/NomosNoSuchMethod",
@@ -138,7 +139,12 @@ class UnknownFieldsContract(Contract):
             fields = [wire.field(1, wire.to_utf8(segment)) for segment in path]
             self._equal(provider.fetch(path), provider.raw("Fetch", interleaved(fields, unknown_fields(2, 3))))
         message = encode_init_request(request["alias"], request["config"], request["source_file_path"])
-        strange = b"".join(unknown_fields()[::2]) + message + b"".join(unknown_fields()[1::2])
+        fields = [
+            wire.text_field(1, request["alias"]),
+            wire.field(2, encode_struct(request["config"]) + b"".join(unknown_fields(2, 3))),
+            wire.text_field(3, request["source_file_path"]),
+        ]
+        strange = interleaved(fields, unknown_fields())
         plain = provider.raw("Init", message)
         self._equal(plain, provider.raw("Init", strange))
         if plain.code != "OK":

@@ -30,7 +30,7 @@ class WantsToken(Original):
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-002", defect="without its required key it serves the working folder", also=("CFG-ERROR-002",))
+@mutant("CFG-INIT-002", defect="without its required key it serves the working folder")
 class DefaultsToHere(Original):
     """Has a default where it should have none."""
 
@@ -52,7 +52,7 @@ class MissingIsPrecondition(Original):
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-003", defect="an invalid configuration is refused once and then taken", also=("CFG-ERROR-003",))
+@mutant("CFG-INIT-003", defect="an invalid configuration is refused once and then taken")
 class RefusesOnce(Original):
     """Remembers that it complained."""
 
@@ -83,7 +83,7 @@ class InvalidIsPrecondition(Original):
             raise
 
 
-@mutant("CFG-INIT-004", defect="a map where a string belongs is turned into its text", also=())
+@mutant("CFG-INIT-004", defect="a map where a string belongs is turned into its text")
 class TakesMaps(Original):
     """Converts whatever it gets."""
 
@@ -106,7 +106,7 @@ class AbsentIsInvalid(Original):
             raise ProviderError(error.message, "INVALID_SPEC") from error
 
 
-@mutant("CFG-INIT-005", "lazy", defect="it does not look whether the folder is there", also=("CFG-ERROR-003",))
+@mutant("CFG-INIT-005", "lazy", defect="it does not look whether the folder is there")
 class NeverLooks(Original):
     """Opens the folder with the first Fetch."""
 
@@ -135,9 +135,7 @@ class AliasIsFolder(Original):
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Leave out the alias where a path begins with it, and find nothing under any other alias than the first."""
         alias = self.info().alias
-        if alias and alias != "settings" and path[:1] != [alias]:
-            path = [alias, *path]
-        return super().fetch(path[1:] if alias != "settings" and path[:1] == ["settings"] else path, context=context)
+        return super().fetch([alias, *path] if alias and alias != "settings" else path, context=context)
 
 
 @mutant("CFG-INIT-008", defect="an empty alias is taken")
@@ -177,7 +175,7 @@ class WantsNumbers(Original):
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-011", defect="relative paths start at the working folder", also=("CFG-REINIT-004",))
+@mutant("CFG-INIT-011", defect="relative paths start at the working folder")
 class IgnoresSourceFile(Original):
     """Does not look at source_file_path."""
 
@@ -225,7 +223,7 @@ class RacesInInit(Original):
         return super().fetch(["nowhere", *path] if self._spoiled else path, context=context)
 
 
-@mutant("CFG-REINIT-001", defect="a second Init with the same configuration loses it", also=())
+@mutant("CFG-REINIT-001", defect="a second Init with the same configuration loses it")
 class LosesOnSecond(Original):
     """Clears before it looks."""
 

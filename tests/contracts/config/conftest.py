@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nomos_contracts.config
 import pytest
+
+import nomos_contracts.config
 from nomos_contracts.clause import clauses_of
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
@@ -29,13 +30,13 @@ LIMITS = Limits(announce=5.0, grace=2.0, call=5.0, shutdown_rpc=2.0)
 
 
 def contracts() -> Iterator[type[Contract]]:
-    """Yield every class of checks of the configuration contract except the random schedules, which have their own tests."""
+    """Yield every class of checks of the contract but the random schedules, which have their own tests."""
     for module in pkgutil.iter_modules(nomos_contracts.config.__path__):
         loaded = importlib.import_module(f"nomos_contracts.config.{module.name}")
         for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, Contract) and value.__module__ == loaded.__name__:
-                if module.name != "schedules":
-                    yield value
+            own = isinstance(value, type) and issubclass(value, Contract) and value.__module__ == loaded.__name__
+            if own and module.name != "schedules":
+                yield value
 
 
 @dataclass

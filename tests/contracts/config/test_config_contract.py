@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from nomos_contracts.clause import Level, clauses_of
 
 PROMISES_NEITHER = ("no-wildcard", "no-index")

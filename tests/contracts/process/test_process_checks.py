@@ -59,6 +59,7 @@ def test_what_is_legal_is_not_held_against_a_provider(target, oddity: str, claus
         ("prints-goodbye", {OUTPUT}, (OUTPUT,)),
         ("debug-on-stdout", {OUTPUT}, (OUTPUT, "PROC-START-008")),
         ("no-log-level", {"PROC-START-008"}, ("PROC-START-008",)),
+        ("exits-well-without-port", {"PROC-START-009"}, ("PROC-START-009",)),
         ("everywhere", {"PROC-LISTEN-001"}, ("PROC-LISTEN-001", "PROC-START-003")),
         ("listens-later-everywhere", {"PROC-LISTEN-001"}, ("PROC-LISTEN-001",)),
         ("low-port", {"PROC-LISTEN-002"}, ("PROC-LISTEN-001", "PROC-LISTEN-002")),

@@ -16,9 +16,7 @@ def data(folder: Path) -> Path:
 
 
 def test_a_working_config_gives_samples_that_load(tmp_path: Path) -> None:
-    found = discover(
-        "registered:config/files", {"directory": str(data(tmp_path))}, tmp_path, tmp_path / "nomos.toml"
-    )
+    found = discover("registered:config/files", {"directory": str(data(tmp_path))}, tmp_path, tmp_path / "nomos.toml")
     assert found.init_code == "OK"
     assert found.required == ["directory"]
     text = draft(found)
