@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -132,7 +132,7 @@ class Collection:
                 if entry.name in _NO_CHECKS or not self._wanted(nodeid):
                     continue
                 # A node id of our own: the module is no file under rootdir.
-                module = ContractModule.from_parent(
+                module = ContractModule.from_parent(  # pyright: ignore[reportUnknownMemberType] # untyped in pytest
                     session, path=folder / f"{entry.name}.py", name=nodeid, nodeid=nodeid
                 )
                 module.import_name = f"nomos_contracts.{interface}.{entry.name}"
@@ -151,12 +151,12 @@ class Collection:
         module = collector if isinstance(collector, ContractModule) else None
         inside = module is not None
         if isinstance(obj, type) and issubclass(obj, Contract):
-            if name.endswith("Contract") and (module is None or obj.__module__ == module.import_name):
-                return pytest.Class.from_parent(collector, name=name, obj=obj) if obj is not Contract else []
+            if obj is not Contract and name.endswith("Contract") and module in (None, _home(collector, obj)):
+                return pytest.Class.from_parent(collector, name=name, obj=obj)  # pyright: ignore[reportUnknownMemberType] # untyped in pytest
             return [] if inside else None
         if inside:
             return []
-        clause_id = getattr(obj, "__nomos_clause__", None)
+        clause_id: str | None = vars(obj).get("__nomos_clause__") if isinstance(obj, FunctionType) else None
         if clause_id is not None and not self._run.targets_of(clause_id):
             return []
         return None
@@ -248,11 +248,18 @@ class KeepLastFailed:
         """Report on a contract module without the file checks of `--lf`."""
         if not isinstance(collector, ContractModule):
             return None
-        call = pytest.CallInfo.from_call(lambda: list(collector.collect()), "collect")
+        found: list[pytest.Item | pytest.Collector] = []
+        call = pytest.CallInfo[None].from_call(lambda: found.extend(collector.collect()), "collect")
         if call.excinfo is None:
-            return pytest.CollectReport(collector.nodeid, "passed", None, call.result or [])
+            return pytest.CollectReport(collector.nodeid, "passed", None, found)
         failure = collector.repr_failure(call.excinfo)
         return pytest.CollectReport(collector.nodeid, "failed", failure, [])
+
+
+def _home(collector: pytest.Collector, contract: type[Contract]) -> pytest.Collector | None:
+    """Return *collector* if it is the module in which *contract* was written."""
+    mine = isinstance(collector, ContractModule) and contract.__module__ == collector.import_name
+    return collector if mine else None
 
 
 def _chosen(nodeid: str, chosen: Any) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from nomos_contracts.config.samples import ConfigSamples
+from nomos_proto.kinds import is_map
 
 SAMPLES_OF: Mapping[str, type[BaseModel]] = {"config": ConfigSamples}
 """Interface of a target to the model of its samples."""
@@ -34,5 +35,5 @@ def sample_kinds(interface: str) -> Iterator[SampleKind]:
     """Yield the kinds of samples of *interface*."""
     for name, info in SAMPLES_OF[interface].model_fields.items():
         extra = info.json_schema_extra
-        facts = extra if isinstance(extra, dict) else {}
+        facts: Mapping[str, object] = extra if is_map(extra) else {}
         yield SampleKind(name, info.description or "", str(facts["lines"]), bool(facts["declinable"]))

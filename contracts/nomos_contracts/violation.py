@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nomos_contracts.provider import Answer
+from nomos_proto.kinds import is_map, is_sequence
 
 
 class Violation(AssertionError):  # noqa: N818 # a verdict on the provider, not an error of the kit
@@ -82,9 +83,9 @@ def same(left: Any, right: Any) -> bool:
         return left is right
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left == right
-    if isinstance(left, dict) and isinstance(right, dict):
+    if is_map(left) and is_map(right):
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+    if is_sequence(left) and is_sequence(right):
         return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
     return type(left) is type(right) and bool(left == right)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 
@@ -14,6 +14,11 @@ def is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
 def is_list(value: object) -> TypeGuard[list[Any]]:
     """Whether *value* is a list."""
     return isinstance(value, list)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether *value* is a list or a tuple."""
+    return isinstance(value, list | tuple)
 
 
 def is_texts(value: object) -> TypeGuard[list[str]]:

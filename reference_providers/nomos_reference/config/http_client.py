@@ -40,13 +40,14 @@ class HttpClient:
         # Compressed answers could grow beyond any limit after they were counted.
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "nomos-http", **headers}
 
-    def get(self, segments: Sequence[str], shown: str, budget: Budget) -> bytes:
+    def get(self, segments: Sequence[str], shown: str, budget: Budget, *, pages: bool = True) -> bytes:
         """Return the body at *segments* below the base URL.
 
         Args:
             segments: well-formed segments.
             shown: what to call the place in messages.
             budget: what may be read, and until when.
+            pages: whether an HTML page is an answer; many servers send one for whatever they do not have.
 
         Raises:
             Absent: the server has nothing there.
@@ -54,10 +55,12 @@ class HttpClient:
         """
         target = self.base.target(segments)
         for _ in range(MAX_REDIRECTS + 1):
-            status, location, body = self._exchange(target, shown, budget)
+            status, headers, body = self._exchange(target, shown, budget)
             if status not in _REDIRECTS:
+                if not pages and headers.get("Content-Type", "").lower().startswith("text/html"):
+                    status = 404 if status == http.client.OK else status
                 return self._judge(status, body, shown)
-            following = self.base.follow(target, location)
+            following = self.base.follow(target, headers.get("Location", ""))
             if following is None:
                 raise ProviderError(f"{shown}: the server redirects out of the base URL", "PERMISSION_DENIED")
             target = following
@@ -74,7 +77,7 @@ class HttpClient:
         code = "NETWORK_ERROR" if status >= http.client.INTERNAL_SERVER_ERROR or status in _BUSY else "INVALID_STATE"
         raise ProviderError(f"{shown}: the server answers {status}", code)
 
-    def _exchange(self, target: str, shown: str, budget: Budget) -> tuple[int, str, bytes]:
+    def _exchange(self, target: str, shown: str, budget: Budget) -> tuple[int, Mapping[str, str], bytes]:
         context = budget.context
         context.check()
         left = context.remaining()
@@ -88,7 +91,7 @@ class HttpClient:
                     body = b"" if response.status != http.client.OK else self._body(response, shown, budget)
                     # Closed by us or by the server: the call tells which.
                     context.check()
-                    return response.status, response.headers.get("Location", ""), body
+                    return response.status, response.headers, body
         except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             context.check()
             reason = f"{shown}: the server cannot be reached or broke off ({type(error).__name__})"

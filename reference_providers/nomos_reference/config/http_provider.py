@@ -60,7 +60,7 @@ class HttpSource:
             used = len(segments)
             shown = shown_path(path[:used])
             try:
-                body = self.client.get(segments, shown, budget)
+                body = self.client.get(segments, shown, budget, pages=False)
             except Absent:
                 continue
             document = parse_json(body, shown, budget)

@@ -33,7 +33,7 @@ SAMPLES: dict[str, Any] = {
     "other_config": {"config": {"name": "other"}, "path": ["name"], "value": "other"},
 }
 LIMITS = Limits(
-    announce=3.0, grace=2.0, connect=2.5, connect_timeout=1.0, connect_backoff=0.1, call=4.0, shutdown_rpc=2.0
+    announce=3.0, grace=1.6, connect=2.5, connect_timeout=1.0, connect_backoff=0.1, call=4.0, shutdown_rpc=2.0
 )
 
 

@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pytest_nomos.attestation.certificate import load_signer, sign
 from pytest_nomos.attestation.issue import issue
@@ -201,6 +203,36 @@ def base64_of_no_encoder(files: Files) -> None:
     files.edit(files.certificate, lambda table: table.update(payload=table["payload"] + "\n"))
 
 
+def base64_with_stray_bits(files: Files) -> None:
+    def change(table: Table) -> None:
+        text = table["signatures"][0]["sig"]
+        assert text.endswith("==")  # 64 bytes: the last letter before the padding carries four bits that mean nothing
+        alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        table["signatures"][0]["sig"] = text[:-3] + alphabet[alphabet.index(text[-3]) ^ 1] + "=="
+
+    files.edit(files.certificate, change)
+
+
+def signature_with_more(files: Files) -> None:
+    files.edit(files.certificate, lambda table: table["signatures"][0].update(cert="mine"))
+
+
+def signature_without_itself(files: Files) -> None:
+    files.edit(files.certificate, lambda table: table["signatures"][0].pop("sig"))
+
+
+def signature_as_number(files: Files) -> None:
+    files.edit(files.certificate, lambda table: table["signatures"][0].update(sig=5))
+
+
+def key_id_as_number(files: Files) -> None:
+    files.edit(files.certificate, lambda table: table["signatures"][0].update(keyid=5))
+
+
+def signature_as_text(files: Files) -> None:
+    files.edit(files.certificate, lambda table: table.update(signatures=["trust me"]))
+
+
 def certificate_is_the_attestation(files: Files) -> None:
     files.certificate.write_bytes(files.attestation.read_bytes())
 
@@ -234,6 +266,12 @@ CERTIFICATE_FORGERIES: list[tuple[Callable[[Files], None], str]] = [
     (payload_type_changed, "payloadType is 'application/json'"),
     (envelope_with_more, "is no DSSE envelope: it holds"),
     (base64_of_no_encoder, "payload: is no base64"),
+    (base64_with_stray_bits, "sig: is base64 that no encoder writes"),
+    (signature_with_more, "a signature holds cert, keyid, sig"),
+    (signature_without_itself, "a signature holds keyid"),
+    (signature_as_number, "sig: is no base64"),
+    (key_id_as_number, "a signature holds keyid, sig"),
+    (signature_as_text, "a signature is no object"),
     (certificate_is_the_attestation, "is no DSSE envelope: it holds"),
     (certificate_of_another_run, "does not hold report.json"),
     (certificate_cut, "is no JSON"),
@@ -252,6 +290,19 @@ def test_a_forged_certificate_is_rejected_and_nobody_is_named(
     assert not found.consistent
     assert sentence in found.consistency
     assert found.key is None
+
+
+def test_what_is_wrong_is_said_once_and_nothing_else(files: Files) -> None:
+    files.edit(files.attestation, result_passed)
+    found = verify(files.report, files.binary, attestation_path=files.attestation, at=AT)
+    assert found.reasons == (f'{files.attestation}: result is "PASSED", and by the report "FAILED"',)
+
+
+def test_a_public_key_of_another_kind_is_refused(files: Files) -> None:
+    other = rsa.generate_private_key(65537, 2048).public_key()
+    public = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    files.public.write_bytes(public)
+    assert "public.pem: is no Ed25519 key" in files.verify().consistency
 
 
 def test_a_genuine_bundle_is_rejected_for_another_binary(files: Files) -> None:

@@ -162,8 +162,6 @@ def main() -> None:
         subprocess.Popen(["sleep", "1000"])
         sys.stderr.write(f"away {away.stdout.readline().decode()}")
         sys.stderr.flush()
-    if "dies" in BEHAVIOUR:
-        os._exit(9)
     server.wait_for_termination()
 
 

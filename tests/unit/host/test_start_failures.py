@@ -307,8 +307,8 @@ def test_one_whose_health_never_answers(fails: Fails, small: Callable[..., Launc
     assert "does not answer calls" in error.message
 
 
-def test_one_that_dies_after_announcing(fails: Fails, small: Callable[..., Launch]) -> None:
-    error = fails(small("dies"))
+def test_one_that_dies_after_announcing(fails: Fails, python: Callable[[str], Launch]) -> None:
+    error = fails(python(SERVE + "connection, _ = server.accept()\nsys.exit(9)"))
     assert error.failure is StartFailure.DIED
     assert error.exit_code == 9
     assert "exited with code 9" in error.message

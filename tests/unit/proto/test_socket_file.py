@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from nomos_proto.socket_file import SocketFile, SocketFileError
 
 

@@ -202,6 +202,14 @@ def test_a_server_that_breaks_the_protocol_is_unavailable(reply: bytes) -> None:
         assert status_of(lambda: http.fetch("x"))[0] == "UNAVAILABLE"
 
 
+def test_a_page_is_no_document_for_fetch_and_a_text_for_get(http: Object, upstream: Upstream) -> None:
+    upstream.answers["/base"] = answer("<html>", Content_Type="text/html; charset=utf-8")
+    upstream.answers["/base/x"] = answer("<html>", Content_Type="Text/HTML")
+    for path in ([], ["*"], ["x"], ["y", "z"]):
+        assert status_of(lambda path=path: http.fetch(*path))[0] == "NOT_FOUND"
+    assert http.function("get", path="x") == "<html>"
+
+
 def test_a_compressed_answer_is_refused(http: Object, upstream: Upstream) -> None:
     upstream.answers["/base/x"] = answer(b"\x1f\x8b", Content_Encoding="gzip")
     assert status_of(lambda: http.fetch("x"))[0] == "FAILED_PRECONDITION"
