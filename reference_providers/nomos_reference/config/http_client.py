@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import math
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
@@ -21,6 +23,8 @@ from nomos_reference.config.limits import Budget
 
 CONNECT_SECONDS: Final = 10.0
 MAX_REDIRECTS: Final = 5
+RECENT_SECONDS: Final = 2.0
+"""For so long an answer proves that the server is there: pings must not use up its queue of connections."""
 CHUNK: Final = 64 * 1024
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -39,6 +43,7 @@ class HttpClient:
         self.base = base
         # Compressed answers could grow beyond any limit after they were counted.
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "nomos-http", **headers}
+        self._answered = -math.inf
 
     def get(self, segments: Sequence[str], shown: str, budget: Budget, *, pages: bool = True) -> bytes:
         """Return the body at *segments* below the base URL.
@@ -88,12 +93,14 @@ class HttpClient:
             with self._ended_with_call(connection.sock, budget):
                 connection.request("GET", target, headers=self._headers, preload_content=False, decode_content=False)
                 with contextlib.closing(connection.getresponse()) as response:
+                    self._answered = time.monotonic()
                     body = b"" if response.status != http.client.OK else self._body(response, shown, budget)
                     # Closed by us or by the server: the call tells which.
                     context.check()
                     return response.status, response.headers, body
         except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             context.check()
+            self._answered = -math.inf
             reason = f"{shown}: the server cannot be reached or broke off ({type(error).__name__})"
             raise ProviderError(reason, "NETWORK_ERROR") from error
         finally:
@@ -144,9 +151,12 @@ class HttpClient:
         return b"".join(chunks)
 
     def reachable(self, seconds: float) -> bool:
-        """Return whether the server accepts a connection within *seconds*."""
+        """Return whether the server answered lately, or accepts a connection within *seconds*."""
+        if time.monotonic() - self._answered < RECENT_SECONDS:
+            return True
         try:
             socket.create_connection((self.base.host, self.base.port), timeout=seconds).close()
         except OSError:
             return False
+        self._answered = time.monotonic()
         return True

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
 _HEALTH_SECONDS = 0.5
-MAX_SEGMENTS = 16
-"""Segments of a Fetch: each may cost a request, since any of them may be the last one that the server knows."""
+URL_SEGMENTS = 16
+"""Segments of a Fetch that may belong to the URL: each may cost a request, as any may be the last that is known."""
 
 
 class HttpSource:
@@ -52,9 +52,6 @@ class HttpSource:
         """Return the value at *path*: the longest URL that the server knows, then its keys."""
         from nomos_reference.config.http_client import Absent
 
-        if len(path) > MAX_SEGMENTS:
-            reason = f"the path has {len(path)} segments; {MAX_SEGMENTS} are possible"
-            raise ProviderError(reason, "INVALID_SPEC")
         budget = Budget(self._limits, context)
         for segments, positions in self._places(path):
             used = len(segments)
@@ -71,7 +68,7 @@ class HttpSource:
 
     @staticmethod
     def _places(path: Sequence[str]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-        last = len(path) - 1 if path and path[-1] == WILDCARD else len(path)
+        last = min(len(path) - 1 if path and path[-1] == WILDCARD else len(path), URL_SEGMENTS)
         for count in range(last, -1, -1):
             segments = list(path[:count])
             yield segments, ()

@@ -74,9 +74,14 @@ def test_a_path_that_could_lead_out_sends_no_request(http: Object, upstream: Ups
     assert upstream.requests == []
 
 
-def test_too_many_segments_are_refused_before_a_request(http: Object, upstream: Upstream) -> None:
-    assert status_of(lambda: http.fetch(*["a"] * 17))[0] == "INVALID_ARGUMENT"
-    assert upstream.requests == []
+def test_a_long_path_costs_a_limited_number_of_requests(http: Object, upstream: Upstream) -> None:
+    assert status_of(lambda: http.fetch(*["a"] * 1000))[0] == "NOT_FOUND"
+    assert len(upstream.requests) == 17
+    deep: Any = "leaf"
+    for _ in range(30):
+        deep = {"k": deep}
+    upstream.answers["/base/deep"] = answer(json.dumps(deep))
+    assert http.fetch("deep", *["k"] * 30) == "leaf"
 
 
 @pytest.mark.parametrize(
@@ -226,6 +231,16 @@ def test_a_server_that_is_not_there_degrades_health_and_not_init() -> None:
     assert status_of(lambda: http.fetch("x"))[0] == "UNAVAILABLE"
     with socket.create_server(("127.0.0.1", port)):
         assert http.provider.health().status == "STATUS_OK"
+
+
+def test_health_believes_a_late_answer_and_no_longer_after_a_failure(upstream: Upstream) -> None:
+    with raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as port:
+        http = Object(HttpProvider())
+        http.init({"base_url": f"http://127.0.0.1:{port}"})
+        assert http.fetch() == {}
+    assert http.provider.health().status == "STATUS_OK"
+    assert status_of(lambda: http.fetch())[0] == "UNAVAILABLE"
+    assert http.provider.health().status == "STATUS_DEGRADED"
 
 
 def test_headers_come_from_the_environment_and_are_never_shown(
