@@ -152,7 +152,10 @@ class Collection:
         inside = module is not None
         if isinstance(obj, type) and issubclass(obj, Contract):
             if obj is not Contract and name.endswith("Contract") and module in (None, _home(collector, obj)):
-                return pytest.Class.from_parent(collector, name=name, obj=obj)  # pyright: ignore[reportUnknownMemberType] # untyped in pytest
+                found = pytest.Class.from_parent(collector, name=name, obj=obj)  # pyright: ignore[reportUnknownMemberType] # untyped in pytest
+                # Asked for by each check, whatever a conftest puts in the place of the fixtures that want it.
+                found.add_marker(pytest.mark.usefixtures("nomos_target"))
+                return found
             return [] if inside else None
         if inside:
             return []

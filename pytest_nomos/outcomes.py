@@ -12,7 +12,7 @@ from nomos_contracts.verdict import Outcome
 from nomos_contracts.violation import Blocked, NotApplicable, Violation
 from pytest_nomos.collection import CLAUSE, TARGET
 from pytest_nomos.report.model import CheckRecord
-from pytest_nomos.report.replay import exchanges, replay_line
+from pytest_nomos.report.replay import exchanges, mask, replay_line
 from pytest_nomos.session.reporting import secrets_of
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.verdicts import conclude
@@ -143,11 +143,12 @@ class Outcomes:
             answers = error.answers
             plan = self._run.plans[target]
             good = plan.good_config(self._run.profile(target))
+            hidden = secrets_of(plan)
             found |= {
-                "expected": error.expected,
-                "got": error.got,
-                "evidence": error.evidence,
-                "exchanges": exchanges(answers, secrets_of(plan)),
+                "expected": mask(error.expected, hidden),
+                "got": mask(error.got, hidden),
+                "evidence": mask(error.evidence, hidden),
+                "exchanges": exchanges(answers, hidden),
                 "replay": self._replay(error, clause, plan.spec, good),
             }
         return found

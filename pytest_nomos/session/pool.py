@@ -107,8 +107,13 @@ class TargetRun:
 
     @contextmanager
     def spawner(self) -> Generator[Callable[..., Start]]:
-        """Lend a function that starts further processes; all of them are stopped afterwards."""
+        """Lend a function that starts further processes; all of them are stopped afterwards.
+
+        Raises:
+            Blocked: the provider cannot be started.
+        """
         self._needs_process()
+        first_running(self.first_start())
         started: list[RunningProvider] = []
 
         def spawn(

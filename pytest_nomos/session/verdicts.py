@@ -76,6 +76,9 @@ def summary(run: Run) -> Iterator[tuple[str, str]]:
                 yield "bad", f"  broken: {', '.join(found.broken)}"
         yield from (("plain", line) for line in _unblocking(run, name))
     yield from (("bad", problem) for problem in waiver_problems(run))
+    for target in run.report.targets if run.report else ():
+        if target.subject is not None and not target.subject.unchanged:
+            yield "bad", f"{target.name}: {target.subject.file} changed during the run, so nothing was judged"
 
 
 def _unblocking(run: Run, target: str) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Provider:
         assert self.process.stdout is not None
         name, _, where = self.process.stdout.readline().decode().strip().partition("=")
         address = f"unix:{where}" if name == "UNIX" else f"ipv4:127.0.0.1:{where}"
-        self.channel = grpc.insecure_channel(address)
+        self.channel: Any = grpc.insecure_channel(address)
 
     def end(self) -> None:
         self.channel.close()

@@ -59,7 +59,8 @@ def _single(external: ExternalProvider, provider: Provider) -> Measurement:
     encoded = request.SerializeToString()
     # The same options and one connection on either side: the way of a call is compared, not the settings of gRPC.
     with grpc.insecure_channel(dial_name(address), options=channel_options(Limits())) as channel:
-        fetch = ProviderServiceStub(channel).Fetch
+        stub: Any = ProviderServiceStub  # generated
+        fetch = stub(channel).Fetch
         ratio, ours, theirs = _compare(
             lambda: external.call(METHOD, encoded, 30.0), lambda: fetch(request, timeout=30.0)
         )
@@ -79,7 +80,8 @@ def _parallel(external: ExternalProvider, provider: Provider) -> Measurement:
 
     def unpooled(_: int) -> None:
         with grpc.insecure_channel(dial_name(address), options=options) as channel:
-            channel.unary_unary(METHOD)(encoded, timeout=30.0)
+            call: Any = channel.unary_unary(METHOD)
+            call(encoded, timeout=30.0)
 
     with ThreadPoolExecutor(PARALLEL) as threads:
 

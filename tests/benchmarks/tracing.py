@@ -32,15 +32,16 @@ class Trace:
         self._processes: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def process(self, key: object) -> int:
-        """Return the number of a process, by its object."""
+    def begin(self, key: object) -> int:
+        """Number a process by its object; an object at the same address was another process."""
         with self._lock:
-            return self._processes.setdefault(id(key), next(self._numbers))
+            number = self._processes[id(key)] = next(self._numbers)
+            return number
 
-    def forget(self, key: object) -> None:
-        """An object at the same address later is another process."""
+    def process(self, key: object) -> int | None:
+        """Return the number of a process by its object, None for one that was never started."""
         with self._lock:
-            self._processes.pop(id(key), None)
+            return self._processes.get(id(key))
 
     def add(self, kind: str, began: float, **facts: Any) -> None:
         """Note an event that ends now."""
@@ -53,11 +54,11 @@ def _wrap(owner: type, name: str, make: Callable[[Callable[..., Any]], Callable[
 
 def trace_into(trace: Trace) -> None:
     """Wrap the host's edge so that *trace* sees it."""
-    pools: dict[int, int] = {}
+    pools: dict[int, int | None] = {}
 
     def start(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(self: ProviderProcess, command: Command, reaping: Any) -> None:
-            number = trace.process(self)
+            number = trace.begin(self)
             began = time.perf_counter()
             try:
                 original(self, command, reaping)
@@ -78,7 +79,6 @@ def trace_into(trace: Trace) -> None:
             began = time.perf_counter()
             original(self)
             trace.add("end", began, process=trace.process(self))
-            trace.forget(self)
 
         return wrapped
 
@@ -139,4 +139,8 @@ def pytest_configure(config: pytest.Config) -> None:
     trace = Trace()
     trace_into(trace)
     file = Path(os.environ["NOMOS_TRACE"])
-    config.add_cleanup(lambda: file.write_text(json.dumps(trace.events), encoding="utf-8") and None)
+
+    def write() -> None:
+        file.write_text(json.dumps(trace.events), encoding="utf-8")
+
+    config.add_cleanup(write)

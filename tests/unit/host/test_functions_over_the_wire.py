@@ -48,7 +48,7 @@ def test_a_stream_arrives_in_parts_before_its_end(streaming: HostedProvider) -> 
     began = time.monotonic()
     arrived = [(answer.value, time.monotonic() - began) for answer in streaming.stream("count", {"to": 4})]
     assert [value for value, _ in arrived] == [0, 1, 2, 3]
-    assert arrived[0][1] < 0.4 < 0.6 <= arrived[-1][1]
+    assert arrived[-1][1] - arrived[0][1] > 0.3
     assert streaming.figures().busy == 0
 
 

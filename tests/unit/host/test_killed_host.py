@@ -49,12 +49,12 @@ for thread in threads: thread.start()
 """
 
 
-def tagged(tag: str, known: set[int]) -> list[psutil.Process]:
+def tagged(tag: str) -> list[psutil.Process]:
     """Return the live processes that carry the tag in their environment or arguments."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid in known or process.status() == psutil.STATUS_ZOMBIE:
+            if process.status() == psutil.STATUS_ZOMBIE:
                 continue
             mark = f"NOMOS_TEST_TAG={tag}".encode()
             if tag in " ".join(process.cmdline()) or mark in Path(f"/proc/{process.pid}/environ").read_bytes():
@@ -62,6 +62,13 @@ def tagged(tag: str, known: set[int]) -> list[psutil.Process]:
         except (psutil.Error, OSError):
             continue
     return found
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_at(moment: float, tmp_path: Path, tag: str) -> None:
@@ -83,11 +90,10 @@ def kill_at(moment: float, tmp_path: Path, tag: str) -> None:
         killed = time.monotonic()
         process.wait()
         process.stdout.close()
-    known: set[int] = set()
     while True:
-        left = tagged(tag, known)
+        left = tagged(tag)
         files = list(folder.iterdir())
-        alive = [child for child in below if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+        alive = [child for child in below if lives(child)]
         if not (left or files or alive):
             return
         assert time.monotonic() - killed < WITHIN, f"after a kill at {moment:.3f} s: {left + alive} {files}"
