@@ -259,7 +259,7 @@ def _python(rest: str, folder: Path) -> _Reach:
     module, _, factory = rest.partition(":")
     if not factory or not all(part.isidentifier() for part in (*module.split("."), *factory.split("."))):
         raise TargetError(f"python:{rest}: write python:package.module:factory")
-    return _Reach(command=(sys.executable, "-m", "nomos_proto.serve", f"{module}:{factory}", "--path", str(folder)))
+    return _Reach(command=(sys.executable, "-m", "nomos_proto", f"{module}:{factory}", "--path", str(folder)))
 
 
 def _host_and_port(rest: str) -> str:

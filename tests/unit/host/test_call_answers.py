@@ -54,6 +54,8 @@ def test_a_lone_value_is_unwrapped_and_a_map_is_not(running: HostedProvider) -> 
     assert (lone.value, lone.struct) == ("slept", {"value": "slept"})
     many = running.fetch(["config"])
     assert many.value == many.struct == {"name": "value"}
+    running.init({"value": 1, "other": 2})
+    assert running.fetch(["config"]).value == {"value": 1, "other": 2}
     unset = running.fetch(["nothing"])
     assert (unset.ok, unset.value, unset.struct, unset.response) == (True, None, None, b"")
 

@@ -9,7 +9,7 @@ from pytest_nomos.host import Event, EventKind, HostedProvider, Launch, Limits, 
 
 Small = Callable[..., Launch]
 Eventually = Callable[..., None]
-QUICK = Limits(ping_interval=0.05, ping_timeout=0.2, grace=2, shutdown_rpc=0.5)
+QUICK = Limits(ping_interval=0.05, ping_timeout=2, grace=2, shutdown_rpc=0.5)
 
 
 def started(host: ProviderHost, launch: Launch, alias: str = "target") -> HostedProvider:
