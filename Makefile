@@ -10,6 +10,8 @@ REPORT ?= nomos-report
 # Further words for pytest, for instance PYTEST_ARGS="-k fetch".
 PYTEST_ARGS ?=
 COVERAGE ?=
+# --quick tries each mutant on the clauses only that it should break.
+KILL_MATRIX_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -83,7 +85,7 @@ bench: $(VENV)/.nomos-check-tools ## measure what the kit costs, as ratios in on
 	@$(BIN)/python tests/benchmarks --json benchmarks.json
 
 kill-matrix: $(VENV)/.nomos-installed ## hold every mutant against the whole contract
-	@$(BIN)/python tools/kill_matrix.py --json kill-matrix.json
+	@$(BIN)/python tools/kill_matrix.py --json kill-matrix.json $(KILL_MATRIX_ARGS)
 
 clauses-page: $(VENV)/.nomos-installed ## write docs/clauses.md anew
 	@$(BIN)/python tools/clauses_page.py
