@@ -113,7 +113,7 @@ class ProviderProcess:
         self._stdout_open = True
         self._closed = False
         self._ending = False
-        self._announced_after = 0.0
+        self._announced_at = 0.0
         self._control: socket.socket | None = None
         self._lifeline = -1
         self._thread: threading.Thread | None = None
@@ -222,7 +222,7 @@ class ProviderProcess:
         if is_stdout and self.parser.result is None:
             with self._changed:
                 self.parser.feed(data)
-                self._announced_after = time.monotonic() - self.started
+                self._announced_at = time.monotonic()
                 self._changed.notify_all()
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -291,7 +291,8 @@ class ProviderProcess:
     @property
     def announced_after(self) -> float:
         """Seconds from the fork to the complete first line."""
-        return self._announced_after
+        # A quick provider announces before its keeper has told when it started.
+        return max(0.0, self._announced_at - self.started)
 
     @property
     def stdout(self) -> Output:

@@ -109,16 +109,16 @@ class TargetRun:
     def spawner(self) -> Generator[Callable[..., Start]]:
         """Lend a function that starts further processes; all of them are stopped afterwards.
 
-        Raises:
-            Blocked: the provider cannot be started.
+        The function raises Blocked where the first start failed.
         """
         self._needs_process()
-        first_running(self.first_start())
         started: list[RunningProvider] = []
 
         def spawn(
             *, init: bool = False, unix: bool = False, args: Sequence[str] = (), env: Mapping[str, str] | None = None
         ) -> Start:
+            # Here and not above: a check about the start itself asks for this function and judges before it calls it.
+            first_running(self.first_start())
             start = self.start(unix=unix, args=args, env=env)
             if start.provider is not None:
                 started.append(start.provider)

@@ -83,23 +83,29 @@ def ignores_sigint(argv: Sequence[str]) -> int:
 
 
 class _Busy(Original):
-    """Remembers when it was last asked."""
+    """Counts the calls that run."""
 
-    last = 0.0
+    running = 0
+    guard = threading.Lock()
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
-        """Note the time."""
-        type(self).last = time.monotonic()
-        time.sleep(0.02)
-        return super().fetch(path, context=context)
+        """Count it."""
+        with self.guard:
+            type(self).running += 1
+        try:
+            time.sleep(0.02)
+            return super().fetch(path, context=context)
+        finally:
+            with self.guard:
+                type(self).running -= 1
 
 
 class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
     def wait(self, timeout: float | None = None) -> str:
-        """Take a signal for nothing if there was a call just now."""
+        """Take a signal for nothing while a call runs."""
         while True:
             reason = super().wait(timeout)
-            if reason == "asked" and time.monotonic() - _Busy.last < 0.1:
+            if reason == "asked" and _Busy.running:
                 continue
             return reason
 
