@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,17 +19,28 @@ from google.protobuf import descriptor_pb2
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "provider-in-go"
 BINARY = "nomos-provider-jsonfiles"
+OLDEST_GO = (1, 24)
+"""The first with os.Root; the go line of the example's go.mod."""
 
 
 def need(program: str) -> str:
-    """Return the path of *program*, which comes with Go; skip without it, or fail where it is required."""
+    """Return the path of *program*, which comes with Go; skip, or fail where Go is required, if it is not usable."""
     found = shutil.which(program)
-    if found is None:
+    if found is None or not _is_new_enough():
         reason = "needs go: install it from the distribution (golang), 1.24 or later, or from go.dev/dl"
         if "go" in os.environ.get("NOMOS_REQUIRE", "").split(","):
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+def _is_new_enough() -> bool:
+    go = shutil.which("go")
+    if go is None:
+        return False
+    version = subprocess.run([go, "env", "GOVERSION"], text=True, stdout=subprocess.PIPE, check=True).stdout
+    numbers = re.match(r"go(\d+)\.(\d+)", version)
+    return numbers is None or (int(numbers[1]), int(numbers[2])) >= OLDEST_GO  # None: a development version
 
 
 def run(command: Sequence[str | Path], folder: Path) -> str:

@@ -53,3 +53,24 @@ def test_an_empty_config_blocks_what_needs_samples_and_prints_the_lines_to_paste
     assert ran.code == 10, ran.text
     assert "[[samples.values]]" in ran.out
     assert "NOT JUDGED" in ran.out
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "PROC-START-001",
+        "PROC-START-002",
+        "PROC-START-003",
+        "PROC-START-004",
+        "PROC-START-005",
+        "PROC-ANNOUNCE-001",
+        "PROC-ANNOUNCE-002",
+        "PROC-ANNOUNCE-003",
+        "PROC-ANNOUNCE-004",
+    ],
+)
+def test_each_way_in_which_a_start_fails_breaks_its_one_clause(author: Runner, clause: str) -> None:
+    ran = author(f"--nomos-provider=mutant:{clause}", "--nomos-tier=testing", "--nomos-report=rep")
+    assert ran.code == 1, ran.text
+    failed = [c["id"] for c in ran.report()["targets"][0]["clauses"] if c["outcome"] == "failed"]
+    assert failed == [clause]
