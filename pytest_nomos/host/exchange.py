@@ -27,6 +27,10 @@ Decoder = Callable[[bytes], tuple[Any, Mapping[str, Any] | None]]
 """From the bytes of an answer to (value, map as sent)."""
 
 
+CHANNEL_CLOSED: Final = "Channel closed!"
+"""What grpcio says of a call whose channel was closed under it; a call that was cancelled says something else."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """What came back from one call: status and bytes, nothing interpreted."""
@@ -144,7 +148,11 @@ def _failed(error: grpc.RpcError, elapsed: float) -> Reply:
     for name, value in trailing or ():
         if name == DETAILS_KEY:
             details = value
-    return Reply(error.code().name, str(error.details() or ""), None, elapsed, details)
+    code, text = error.code().name, str(error.details() or "")
+    if code == "CANCELLED" and text == CHANNEL_CLOSED:
+        # The host closes the connections of a provider that has ended; nobody cancelled this call.
+        code = "UNAVAILABLE"
+    return Reply(code, text, None, elapsed, details)
 
 
 class Pending:
