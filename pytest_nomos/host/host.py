@@ -88,6 +88,17 @@ class ProviderHost:
         with self._lock:
             return dict(self._providers)
 
+    def make_folder(self, prefix: str) -> Path:
+        """Return a new empty folder that goes with this host, also when this process is killed.
+
+        Raises:
+            ReaperError: this machine cannot start processes, or the host is closed.
+        """
+        if self._closing.is_set():
+            raise ReaperError("the host is closed")
+        self._reaping.start()
+        return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self._folder))
+
     @property
     def events(self) -> tuple[Event, ...]:
         """What happened to the providers, oldest first."""

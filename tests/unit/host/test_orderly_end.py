@@ -127,6 +127,17 @@ def test_a_host_that_started_nothing_leaves_nothing(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+def test_folders_of_the_host_go_with_it(tmp_path: Path) -> None:
+    with ProviderHost(folder=tmp_path) as host:
+        one, two = host.make_folder("check"), host.make_folder("check")
+        assert one != two
+        assert one.is_relative_to(tmp_path)
+        (one / "file").touch()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ReaperError, match="closed"):
+        host.make_folder("late")
+
+
 @pytest.mark.parametrize("stage", ["announcement", "connecting"])
 def test_a_cancelled_start_leaves_no_process(
     host: ProviderHost,
