@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
@@ -11,12 +12,15 @@ from components import COMPONENTS, REQUIRE, absent, required
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a component that nobody knows: a misspelt name would require nothing."""
+    """Refuse a component that nobody knows (a misspelt name would require nothing), and see that SIGINT interrupts."""
     unknown = required() - COMPONENTS.keys()
     if unknown:
         raise pytest.UsageError(
             f"{REQUIRE}: no component {', '.join(sorted(unknown))}; there are {', '.join(COMPONENTS)}"
         )
+    # A run in the background of a shell script inherits SIGINT as ignored, and so would all that tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +78,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("skipped", []):
         found = absent(_reason(report))
         if found is not None:
-            wanting[found] = wanting.get(found, 0) + 1
+            name, command = found
+            known = COMPONENTS.get(name)
+            line = (name, known.command if known else command)
+            wanting[line] = wanting.get(line, 0) + 1
     if not wanting:
         return
     terminalreporter.section("not run: these components are absent", sep="=", yellow=True)

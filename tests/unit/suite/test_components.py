@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def run(folder: Path, module: str, required: str = "") -> subprocess.CompletedPr
 def test_an_absent_component_is_listed_with_the_command_that_provides_it(tmp_path: Path) -> None:
     done = run(tmp_path, ABSENT)
     assert done.returncode == 0
-    assert "go: 1 not run; what provides it: install it" in done.stdout
+    assert f"go: 1 not run; what provides it: {COMPONENTS['go'].command}" in done.stdout
     assert "valgrind: 1 not run; what provides it: apt-get install valgrind" in done.stdout
     assert "1 passed, 2 skipped" in done.stdout
 
@@ -71,6 +72,16 @@ def test_a_required_component_that_a_whole_module_needs_fails_the_run(tmp_path: 
     done = run(tmp_path, WHOLE_MODULE, required="docker")
     assert done.returncode not in {0, pytest.ExitCode.NO_TESTS_COLLECTED}
     assert "NOMOS_REQUIRE names docker" in done.stdout
+
+
+def test_a_run_with_an_ignored_interrupt_can_be_interrupted_all_the_same(tmp_path: Path) -> None:
+    module = "import os, signal, pytest\n\ndef test_it():\n    with pytest.raises(KeyboardInterrupt):\n"
+    module += "        os.kill(os.getpid(), signal.SIGINT)\n"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run(tmp_path, module).returncode == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_misspelt_requirement_is_refused(tmp_path: Path) -> None:
