@@ -25,13 +25,23 @@ OLDEST_GO = (1, 24)
 
 def need(program: str) -> str:
     """Return the path of *program*, which comes with Go; skip, or fail where Go is required, if it is not usable."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=_places())
     if found is None or not _is_new_enough():
         reason = "needs go: install it from the distribution (golang), 1.24 or later, or from go.dev/dl"
         if "go" in os.environ.get("NOMOS_REQUIRE", "").split(","):
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+def _places() -> str:
+    """Return PATH and Go's own folder: some installers put only the command go on PATH."""
+    places = os.environ.get("PATH", os.defpath)
+    go = shutil.which("go")
+    if go is None:
+        return places
+    root = subprocess.run([go, "env", "GOROOT"], text=True, stdout=subprocess.PIPE, check=True).stdout.strip()
+    return os.pathsep.join([places, str(Path(root) / "bin")])
 
 
 def _is_new_enough() -> bool:
