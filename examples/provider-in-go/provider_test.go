@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -331,6 +333,19 @@ func TestOtherCallsGoOnWhileAFetchWaitsForAPipe(t *testing.T) {
 		t.Errorf("meanwhile: %v %v", got, err)
 	}
 	wantCode(t, <-waiting, codes.DeadlineExceeded)
+
+	// The caller is answered before the handler has closed the pipe; a writer would still find that reader.
+	for {
+		early, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if errors.Is(err, syscall.ENXIO) {
+			break
+		}
+		if err != nil || t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+		_ = early.Close()
+		runtime.Gosched()
+	}
 
 	// The same again, and this time somebody writes: in two parts, with a pause.
 	answers := make(chan any, 1)
