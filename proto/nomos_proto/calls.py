@@ -13,7 +13,14 @@ from nomos_proto.description import FunctionInfo, InterfaceInfo, ProviderInfo
 from nomos_proto.errors import ProviderError
 from nomos_proto.kinds import is_texts
 from nomos_proto.once import Once
-from nomos_proto.provider import CallContext, ConfigService, FunctionSpec, SupportsDescribe, SupportsFunctions
+from nomos_proto.provider import (
+    CallContext,
+    ConfigService,
+    FunctionSpec,
+    SupportsDescribe,
+    SupportsFunctions,
+    SupportsInterfaces,
+)
 from nomos_proto.v2 import provider_pb2
 from nomos_proto.values import from_args, to_value
 from nomos_proto.wire import WireError
@@ -63,6 +70,10 @@ def functions_of(provider: ConfigService, interface: str) -> Mapping[str, Functi
     Raises:
         ProviderError: UNSUPPORTED_OPERATION for an interface that the provider does not have.
     """
+    if interface and isinstance(provider, SupportsInterfaces):
+        functions = provider.interfaces().get(interface)
+        if functions is not None:
+            return functions
     if interface == CONFIG:
         return _config_functions(provider)
     if interface:
@@ -79,7 +90,8 @@ def describe(provider: ConfigService) -> ProviderInfo:
         # A type may have any characters, a name may not.
         info = ProviderInfo(re.sub(r"[^A-Za-z0-9.+_-]", "-", known.type), known.type, known.version)
     interfaces = list(info.interfaces)
-    for name, version in (("", ""), (CONFIG, "1")):
+    further = set(provider.interfaces() if isinstance(provider, SupportsInterfaces) else ()) - {CONFIG}
+    for name, version in (("", ""), (CONFIG, "1"), *((name, "1") for name in sorted(further))):
         functions = functions_of(provider, name)
         if functions and all(interface.name != name for interface in interfaces):
             listed = tuple(FunctionInfo(key, one.streaming, one.idempotent) for key, one in sorted(functions.items()))

@@ -163,6 +163,15 @@ class SupportsFunctions(Protocol):
 
 
 @runtime_checkable
+class SupportsInterfaces(Protocol):
+    """A provider with interfaces of methods beside its own functions."""
+
+    def interfaces(self) -> Mapping[str, Mapping[str, FunctionSpec]]:
+        """Return the functions by name, for each interface by its name."""
+        ...
+
+
+@runtime_checkable
 class SupportsDescribe(Protocol):
     """A provider that describes itself."""
 

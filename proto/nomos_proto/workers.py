@@ -34,6 +34,7 @@ class Workers(Executor):
         self._tasks: deque[Task] = deque()
         self._wake = threading.Condition()
         self._waiting = 0
+        self._closing = False
         self._count = 0
 
     @property
@@ -52,6 +53,14 @@ class Workers(Executor):
                 self._count += 1
                 threading.Thread(target=self._work, name="nomos-call", daemon=True).start()
         return future
+
+    def close(self, timeout: float) -> bool:
+        """Have each thread end as soon as it has nothing to do; return whether all ended within *timeout* seconds."""
+        with self._wake:
+            self._closing = True
+            self._seconds = 0.0
+            self._wake.notify_all()
+            return self._wake.wait_for(lambda: self._count == 0, timeout)
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
@@ -74,5 +83,8 @@ class Workers(Executor):
                 self._waiting -= 1
                 if not awoken and not self._tasks:
                     self._count -= 1
+                    if self._closing:
+                        # Only then: it would make the others idle anew.
+                        self._wake.notify_all()
                     return None
             return self._tasks.popleft()
