@@ -13,10 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 ClauseId = Annotated[str, Field(pattern=r"^[A-Z]{3,6}-[A-Z]{2,9}-\d{3}$")]
 
-INTERFACES = ("process", "config")
+INTERFACES = ("process", "config", "compute", "registry")
 """Every interface that has a clause table, in the order in which its checks run."""
 
-CONTRACTS_OF: Mapping[str, tuple[str, ...]] = {"config": ("process", "config")}
+CONTRACTS_OF: Mapping[str, tuple[str, ...]] = {
+    "config": ("process", "config"),
+    "compute": ("compute",),
+    "registry": ("registry",),
+}
 """Interface of a target to the interfaces whose clauses are due for it."""
 
 
@@ -53,9 +57,17 @@ class Profile(StrEnum):
 
 
 class Process(StrEnum):
-    """Which process the checks of a clause get."""
+    """Which process the checks of a clause get.
+
+    Attributes:
+        SHARED: one for all such checks, initialised with the good configuration.
+        UNINITIALISED: one for all such checks on which no Init has succeeded; failed ones may have been tried.
+        OWN: one for the check alone, which nobody has called before.
+        NONE: none.
+    """
 
     SHARED = "shared"
+    UNINITIALISED = "uninitialised"
     OWN = "own"
     NONE = "none"
 
@@ -153,6 +165,8 @@ def parse_clauses(text: str, name: str) -> dict[str, Clause]:
 @cache
 def _table(interface: str) -> dict[str, Clause]:
     source = resources.files("nomos_contracts").joinpath(interface, "clauses.toml")
+    if not source.is_file():
+        return {}  # an interface whose contract is still to be written
     return parse_clauses(source.read_text(encoding="utf-8"), f"{interface}/clauses.toml")
 
 

@@ -5,100 +5,19 @@ The kit's host implements these Protocols over gRPC; a check never meets a chann
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from nomos_contracts.starting import Announcement as Announcement
+from nomos_contracts.starting import Exit as Exit
+from nomos_contracts.starting import StartError as StartError
+from nomos_contracts.starting import StartFailure as StartFailure
+from nomos_contracts.starting import Usage as Usage
 
 Path_ = Sequence[str]
 """A Fetch path: segments below the alias, outermost first."""
-
-
-class StartFailure(StrEnum):
-    """Each way in which a start can fail; every failed start is exactly one of them."""
-
-    NOT_FOUND = "not found"
-    NOT_EXECUTABLE = "not executable"
-    SPAWN = "could not be started"
-    EXITED = "exited before announcing"
-    SILENT = "never announced"
-    CLOSED = "closed stdout without announcing"
-    UNTERMINATED = "announced without ending the line"
-    MALFORMED = "first line is no announcement"
-    PORT_RANGE = "announced a port outside 1024-65535"
-    NOT_LISTENING = "announced but does not listen"
-    NOT_GRPC = "announced a port that does not speak gRPC"
-    MUTE = "accepts connections but does not answer"
-    DIED = "died after announcing"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class Announcement:
-    """What the provider said about where it listens.
-
-    Attributes:
-        line: the announcing line as bytes, without its newline.
-        form: ``PORT``, ``PROVIDER_PORT`` or ``UNIX``.
-        address: ``127.0.0.1:<port>`` or ``unix:<absolute path>``.
-        port: the port, None for a Unix socket.
-        after: seconds from the start of the process to the complete line.
-    """
-
-    line: bytes
-    form: str
-    address: str
-    port: int | None
-    after: float
-
-
-@dataclass(frozen=True)
-class StartError:
-    """Why a start failed.
-
-    Attributes:
-        failure: which of the ways.
-        message: one paragraph for the author: what was seen and the likely cause.
-        exit_code: exit code where the process exited, None otherwise.
-        signal: name of the signal that ended it, None otherwise.
-        stdout: what was on stdout, at most its first 4 KiB.
-        stderr: the last lines of stderr.
-        elapsed: seconds from the start to the failure.
-    """
-
-    failure: StartFailure
-    message: str
-    exit_code: int | None = None
-    signal: str | None = None
-    stdout: bytes = b""
-    stderr: bytes = b""
-    elapsed: float = 0.0
-
-
-@dataclass(frozen=True)
-class Exit:
-    """How a process ended: an exit code or the name of a signal, and when (seconds on the monotonic clock)."""
-
-    code: int | None
-    signal: str | None
-    at: float
-
-    @property
-    def words(self) -> str:
-        """For a sentence: ``exited with code 3`` or ``was ended by SIGSEGV``."""
-        return f"was ended by {self.signal}" if self.signal else f"exited with code {self.code}"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a provider's process group holds: descriptors, threads, children, bytes of RSS, CPU seconds so far."""
-
-    descriptors: int
-    threads: int
-    children: int
-    rss: int
-    cpu: float
 
 
 @dataclass(frozen=True)
@@ -255,6 +174,18 @@ class RunningProvider(Protocol):
         """Call a function over v2 `Call`."""
         ...
 
+    def start_call(
+        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+    ) -> PendingAnswer:
+        """Begin a v2 `Call` and return at once."""
+        ...
+
+    def stream(
+        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+    ) -> Iterator[Answer]:
+        """Call a function over v2 `CallStream`; one answer for each part, a failure as the last one."""
+        ...
+
     def describe(self, *, timeout: float | None = None) -> Answer:
         """Call v2 `Describe`; UNIMPLEMENTED from a provider that speaks v1 only."""
         ...
@@ -301,6 +232,65 @@ class RunningProvider(Protocol):
 
     def stop(self) -> Exit | None:
         """End the process in the orderly way (Shutdown RPC, SIGTERM, SIGKILL) and reap it."""
+        ...
+
+
+class InterfaceProvider(Protocol):
+    """A provider with a function interface, in this process or behind the wire; calls never raise for what it does."""
+
+    @property
+    def interface(self) -> str:
+        """Name of the interface, for instance ``compute``."""
+        ...
+
+    @property
+    def transport(self) -> Literal["inproc", "wire"]:
+        """Whether it is an object in this process or a program behind v2 `Call`."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The capabilities that it declares."""
+        ...
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """The latest exchanges, oldest first."""
+        ...
+
+    def offers(self, method: str) -> bool:
+        """Whether it has *method*, declared or not: as an attribute, or in the list of Describe."""
+        ...
+
+    def invoke(self, method: str, /, *, timeout: float | None = None, **arguments: Any) -> Answer:
+        """Call *method* with the interface's own values.
+
+        The answer's ``method`` is the name, ``request`` is ``{"args": plain values}``, and ``value`` is what the
+        interface says; ``decode_error`` where the result has another shape. ``details`` of a failure has code,
+        category, retryable, provider, details and retry_after; after an exception that is no ProviderError the code is
+        UNKNOWN and ``details`` is ``{"exception": "module.Class"}``.
+
+        Args:
+            method: name of the method; one that the provider does not have answers UNIMPLEMENTED.
+            timeout: seconds, None for the limit of the settings; a shorter limit wins.
+            arguments: by name.
+
+        Raises:
+            ShapeError: an argument cannot be sent: a mistake of the caller.
+        """
+        ...
+
+    def start(self, method: str, /, *, timeout: float | None = None, **arguments: Any) -> PendingAnswer:
+        """Begin to call *method*, as `invoke`, and return at once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it: an object is ended, a process of its own stopped. Idempotent."""
         ...
 
 

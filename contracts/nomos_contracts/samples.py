@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from pydantic import BaseModel
 
-from nomos_contracts.config.samples import ConfigSamples
 from nomos_proto.kinds import is_map
 
-SAMPLES_OF: Mapping[str, type[BaseModel]] = {"config": ConfigSamples}
-"""Interface of a target to the model of its samples."""
+
+def samples_of(interface: str) -> type[BaseModel]:
+    """Return the model of the samples of *interface*: ``ConfigSamples`` in ``nomos_contracts.config.samples``."""
+    found: type[BaseModel] = getattr(
+        import_module(f"nomos_contracts.{interface}.samples"), f"{interface.capitalize()}Samples"
+    )
+    return found
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,15 @@ class SampleKind:
     lines: str
     declinable: bool
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a key of the ``[samples]`` table, and no table of its own."""
+        return self.lines.startswith("[samples]\n")
+
 
 def sample_kinds(interface: str) -> Iterator[SampleKind]:
     """Yield the kinds of samples of *interface*."""
-    for name, info in SAMPLES_OF[interface].model_fields.items():
+    for name, info in samples_of(interface).model_fields.items():
         extra = info.json_schema_extra
         facts: Mapping[str, object] = extra if is_map(extra) else {}
         yield SampleKind(name, info.description or "", str(facts["lines"]), bool(facts["declinable"]))

@@ -11,7 +11,7 @@ from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
 
-from nomos_contracts.clause import CONTRACTS_OF, ClauseId, Level, Profile, Tier, clauses_of
+from nomos_contracts.clause import CONTRACTS_OF, INTERFACES, ClauseId, Level, Profile, Tier, clauses_of
 
 CURRENT_EDITION = "2026-12"
 
@@ -94,7 +94,7 @@ def freeze(name: str) -> Edition:
         name=name,
         clauses=tuple(
             DueClause(id=c.id, interface=interface, level=c.level, tier=c.tier, profiles=c.profiles)
-            for interface in dict.fromkeys(name for names in CONTRACTS_OF.values() for name in names)
+            for interface in INTERFACES
             for c in clauses_of((interface,)).values()
             if c.testable
         ),

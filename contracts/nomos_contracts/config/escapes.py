@@ -68,6 +68,7 @@ class Canary:
         toml = f'token = "{token}"\nvalue = "{token}"\n'
         for ending, text in (("", document), (".json", document), (".yaml", yaml), (".yml", yaml)):
             (folder / f"{name}{ending}").write_text(text, encoding="utf-8")
+        (folder / f"{name}-list.json").write_text(json.dumps([token]), encoding="utf-8")
         for ending, text in ((".toml", toml), (".txt", token), (".env", f"token={token}\n"), (".csl", yaml)):
             (folder / f"{name}{ending}").write_text(text, encoding="utf-8")
         return cls(folder, name, token)
@@ -128,20 +129,51 @@ def _absolute(target: Path, inside: str) -> Iterator[Segments]:
         yield (*["%2e%2e"] * ups, *parts)
 
 
-def escapes(base: Path, canary: Canary, inside: str) -> Iterator[Segments]:
+def _through(prefix: Segments, ups: int, down: Sequence[str]) -> Iterator[Segments]:
+    """Yield spellings of *ups* steps up from the root and the names *down* that go in by *prefix* first.
+
+    The part that leads out stands in one segment, in several, or at the end of the name before it, so that a provider
+    which checks some segments only is found by one of them.
+    """
+    out, tail = [".."] * (ups + len(prefix)), "/".join(down)
+    for separator in ("/", "\\", "%2f"):
+        yield (*prefix, separator.join([*out, *down]))
+        yield (*prefix[:-1], separator.join([prefix[-1], *out, *down]))
+    yield (*prefix, *out, *down)
+    yield (*prefix, *out, tail)
+    yield (*prefix, "/".join(out), *down)
+    yield (*prefix, "/" + "/".join([*out, *down]))
+    yield (*prefix, *["%2e%2e"] * len(out), *down)
+    yield (*prefix, "/".join([*out, *down]), "token")
+    for special in ("*", f"{down[-1]}-list[0]"):
+        yield (*prefix, *out, *down[:-1], special)
+        yield (*prefix, "/".join([*out, *down[:-1], special]))
+    # A prefix that is a file counts as no step, and its ending may be put behind.
+    yield (*prefix, "/".join([*out[1:], *down]))
+
+
+def escapes(base: Path, canary: Canary, insides: Sequence[Segments]) -> Iterator[Segments]:
     """Yield paths that a careless provider, whose data lies in *base*, would follow to *canary*.
 
     Args:
         base: folder at which the provider's own paths start.
         canary: what they lead to.
-        inside: first segment of a path that exists.
+        insides: where paths that exist go in: one at least.
     """
+    inside = insides[0][0]
     relative = Path(os.path.relpath(canary.folder, base)).parts
     ups = sum(part == ".." for part in relative)
     for name in (canary.name, f"{canary.name}.json"):
         down = [*relative[ups:], name]
         yield from _forms(ups, down, inside) if ups else [tuple(down), ("/".join(down),)]
         yield from _absolute(canary.folder / name, inside)
+        for prefix in insides if ups else ():
+            yield from _through(prefix, ups, down)
+            yield (*prefix, str(canary.folder / name))
+        for special in (("*",), (f"{name}-list[0]",), (f"{name}-list", "[0]")):
+            yield (*[".."] * ups, *down[:-1], *special)
+            yield ("/".join([*[".."] * ups, *down[:-1], *special]),)
+            yield (str(canary.folder / special[0]), *special[1:])
         yield (*[".."] * ups, *down, "token")
         yield ("../" * ups + "/".join(down), "token")
         yield (f"{'../' * ups}{'/'.join(down)}/token",)
@@ -170,7 +202,8 @@ def located(value: str, scratch: Path, source_file_path: str) -> Path | None:
         return None
     for start in (Path(source_file_path).parent if source_file_path else None, scratch):
         path = Path(value) if Path(value).is_absolute() else start / value if start else None
-        if path is not None and len(path.parts) > 2 and path.exists():
+        # A value need not be a path: `Path.exists` raises for a text that is too long for one.
+        if path is not None and len(path.parts) > 2 and os.path.exists(path):  # noqa: PTH110
             return path.resolve()
     return None
 

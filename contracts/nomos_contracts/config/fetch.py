@@ -10,19 +10,28 @@ from nomos_contracts.config.documents import as_list, as_map
 from nomos_contracts.config.init import refused_inits
 from nomos_contracts.config.interface import FETCH_CODES
 from nomos_contracts.config.probes import (
+    SHOWN,
     Steady,
     alike,
+    evenly,
     expect_refused,
     fetch_all,
     fetch_whole,
     gives,
     made_up,
     plain_samples,
+    prefixes,
 )
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
 from nomos_contracts.contract import Contract
-from nomos_contracts.provider import RunningProvider
+from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, expect_code, shorten
+
+NO_INDEX = ("[0]x", "[0", "[0]]", "[[0]", "[]", "[x]", "[0x0]", "[0.0]", "[0,1]", "x[0]", "[0]/", "[0].")
+"""What may follow a name and resembles an index, but leads to no element."""
+
+BLANKS = (" ", "\t", "\n", "\u00a0", "\ufeff", "\u200b")
+"""What a careless provider trims off a name."""
 
 Question = tuple[Segments, str]
 """A path, and in words why it is asked for."""
@@ -107,11 +116,15 @@ class FetchContract(Contract):
 
     @clause("CFG-FETCH-004")
     def test_never_gives_a_value_for_a_malformed_segment(
-        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
+        self,
+        nomos_provider: RunningProvider,
+        nomos_target: TargetFacts,
+        nomos_samples: ConfigSamples,
+        nomos_random: Random,
     ) -> None:
         """Malformed on its own, and beside, around and between names that exist."""
         steady = Steady.of(nomos_provider, nomos_samples)
-        paths = list(dict.fromkeys(malformed_paths(nomos_samples, nomos_random)))
+        paths = evenly(malformed_paths(nomos_samples, nomos_random), nomos_target)
         for path, answer in zip(paths, fetch_all(nomos_provider, paths), strict=True):
             expect_refused(answer, REFUSALS, path, "a segment is malformed")
         steady.expect_same(nomos_provider, "malformed paths")
@@ -196,6 +209,9 @@ class FetchContract(Contract):
                 if len(taken) > 1:
                     expected = f"Fetch of {shorten(list(paths[0]))} does not answer for {list(sample.path)}"
                     raise Violation(expected, taken[0].summary, *taken)
+        indexes = [path for path in _no_indexes(nomos_samples) if path not in known]
+        for path, answer in zip(indexes, fetch_all(nomos_provider, indexes), strict=True):
+            expect_refused(answer, REFUSALS, path, "what follows the name is no index")
         roots = [(name,) for name in PROPERTIES]
         for path, answer in zip(roots, fetch_all(nomos_provider, roots), strict=True):
             expect_refused(answer, REFUSALS, path, "a property of objects is no data")
@@ -277,6 +293,19 @@ def malformed_paths(samples: ConfigSamples, random: Random) -> Iterator[Segments
                 yield (between.join(path),)
                 yield (f"{path[0]}{between}{path[1]}", *path[2:])
                 yield (*path[:-2], f"{path[-2]}{between}{path[-1]}")
+    yield from _roundabout(samples, name)
+
+
+def _roundabout(samples: ConfigSamples, name: str) -> Iterator[Segments]:
+    """Yield malformed paths below each beginning of a path, and from there to what exists elsewhere."""
+    for prefix in prefixes(sample.path for sample in samples.values):
+        yield from ((*prefix, segment) for segment in ("..", f"../{name}", f"{name}/..", "%2e%2e", "..\\", "\x00"))
+        for sample in plain_samples(samples)[:4]:
+            path, out = sample.path, [".."] * len(prefix)
+            yield (*prefix, *out, *path)
+            yield (*prefix, "/".join([*out, *path]))
+            yield (*prefix, "/".join([*out, path[0]]), *path[1:])
+            yield (*prefix, "/".join([*out[1:], *path]))
 
 
 def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
@@ -285,6 +314,9 @@ def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
     for position, segment in enumerate(path):
         for name in (segment + tail, tail + segment, segment + tail.upper(), f"{segment}.{tail}", f"{segment}:{tail}"):
             yield (*path[:position], name, *path[position + 1 :])
+        for blank in BLANKS:
+            for name in (segment + blank, blank + segment):
+                yield (*path[:position], name, *path[position + 1 :])
     below = as_map(sample.value)
     yield from ((*path, name) for name in PROPERTIES if name not in (below or ()))
     if below is not None:
@@ -292,6 +324,15 @@ def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
     elif as_list(sample.value) is None:
         yield from ((*path, name) for name in ("length", "0", "value", path[-1]))
         yield (*path, *path)
+
+
+def _no_indexes(samples: ConfigSamples) -> Iterator[Segments]:
+    """Yield paths that only resemble one to an element of a list."""
+    named = [sample.path for sample in samples.values if sample.path and as_list(sample.value)]
+    named += [sample.path for sample in samples.values if sample.path and sample.path[-1].endswith("]")]
+    lists = dict.fromkeys((*path[:-1], path[-1].partition("[")[0]) for path in named)
+    for *above, name in list(lists)[:SHOWN]:
+        yield from ((*above, f"{name}{mark}") for mark in NO_INDEX)
 
 
 def _shortened(sample: ValueSample) -> Iterator[tuple[Segments, ...]]:

@@ -101,10 +101,11 @@ class InfoContract(Contract):
         nomos_observe("alias before Init", _info(nomos_fresh, "before Init")["alias"])
         alias = f"{nomos_fresh.alias or 'settings'}-renamed"
         expect_ok(nomos_fresh.init(alias=alias))
-        answer = nomos_fresh.info()
-        reported = _info(nomos_fresh, "after Init")["alias"]
-        if reported != alias:
-            raise Violation(f"the alias {alias!r} that Init gave", repr(reported), answer)
+        _expect_alias(nomos_fresh, alias, "that Init gave")
+        # A second Init may be refused; then the first one's name stays.
+        second = nomos_fresh.init(alias=f"{alias}-again")
+        expect_code(second, "OK", "FAILED_PRECONDITION", because="the same configuration under another alias")
+        _expect_alias(nomos_fresh, f"{alias}-again" if second.ok else alias, "of the last Init that was accepted")
 
     @clause("CFG-INFO-007")
     def test_may_carry_build_metadata(self, nomos_provider: RunningProvider, nomos_observe: Observe) -> None:
@@ -117,6 +118,12 @@ def _info(provider: RunningProvider, when: str) -> Mapping[str, Any]:
     if answer.decode_error or not told(answer):
         raise Violation(f"Info {when} answers alias, version and type", answer.summary, answer)
     return told(answer)
+
+
+def _expect_alias(provider: RunningProvider, alias: str, which: str) -> None:
+    reported = _info(provider, "after Init")["alias"]
+    if reported != alias:
+        raise Violation(f"the alias {alias!r} {which}", repr(reported), *provider.answers[-1:])
 
 
 def _build(info: Mapping[str, Any]) -> tuple[str, str]:

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import takewhile
 from random import Random
 from typing import Any
 
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
-from nomos_contracts.provider import Answer, Path_, RunningProvider
+from nomos_contracts.provider import Answer, Path_, RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, expect_ok, same, shorten
 
 CALLERS = 32
@@ -19,6 +20,12 @@ CALLERS = 32
 
 SHOWN = 6
 """Samples that a contract takes where every further one would only repeat the question."""
+
+COMPARED = 64
+"""Samples that a contract takes where it compares all that there is in two states of a provider."""
+
+PREFIXES = 16
+"""Beginnings of paths below which a contract tries what should not work."""
 
 
 def made_up(random: Random, letters: int = 12) -> str:
@@ -54,6 +61,13 @@ def plain_samples(samples: ConfigSamples) -> list[ValueSample]:
                 seen.add(facet(sample))
                 chosen[sample.path] = sample
     return list(chosen.values())[:SHOWN]
+
+
+def prefixes(paths: Iterable[Segments], most: int = PREFIXES) -> list[Segments]:
+    """Return the distinct beginnings of *paths*, plain names only: every first segment first, then longer ones."""
+    plain = [tuple(takewhile(lambda segment: not is_special(segment), path)) for path in paths]
+    found = dict.fromkeys(path[:depth] for depth in (1, 2, 3) for path in plain if len(path) >= depth)
+    return list(found)[:most]
 
 
 def gives(answer: Answer, value: Any) -> bool:
@@ -98,6 +112,13 @@ def fetch_all(
     return answers
 
 
+def evenly(paths: Iterable[Segments], facts: TargetFacts) -> list[Segments]:
+    """Return *paths* without repetitions, at most as many as the limit ``spellings`` allows, evenly chosen."""
+    found = list(dict.fromkeys(paths))
+    most = int(facts.limits.get("spellings", len(found))) or 1
+    return found if len(found) <= most else [found[number * len(found) // most] for number in range(most)]
+
+
 def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
     """Make all *calls* at the same moment, each in a thread of its own, and return the answers in their order."""
     gate = threading.Barrier(len(calls))
@@ -117,10 +138,13 @@ class Steady:
     before: tuple[tuple[Segments, Answer], ...]
 
     @classmethod
-    def of(cls, provider: RunningProvider, samples: ConfigSamples) -> Steady:
-        """Ask for some samples and remember the answers; without samples only Health is asked later."""
-        paths = [sample.path for sample in plain_samples(samples)[:4]]
-        return cls(tuple((path, provider.fetch(path)) for path in paths))
+    def of(cls, provider: RunningProvider, samples: ConfigSamples, *, whole: bool = False) -> Steady:
+        """Ask for some samples, or for the *whole* of them, and remember the answers.
+
+        Without samples only Health is asked later.
+        """
+        chosen = samples.values[:COMPARED] if whole else plain_samples(samples)[:4]
+        return cls(tuple((sample.path, provider.fetch(sample.path)) for sample in chosen))
 
     def expect_same(self, provider: RunningProvider, after: str, *shown: Answer) -> None:
         """See that the provider lives and answers as before.
@@ -137,17 +161,18 @@ class Steady:
 
 
 def expect_like(provider: RunningProvider, other: RunningProvider, samples: ConfigSamples, because: str) -> None:
-    """See that two processes with the same configuration give the same values, at most `SHOWN` of them.
+    """See that two processes with the same configuration give the same values, at most `COMPARED` of them.
 
     What a provider gives is compared with itself, so that a wrong value breaks the clause about values only.
 
     Raises:
         Violation: they do not.
     """
-    for sample in plain_samples(samples):
-        usual, answer = other.fetch(sample.path), provider.fetch(sample.path)
+    paths = [sample.path for sample in samples.values[:COMPARED]]
+    pairs = zip(fetch_all(other, paths, at_once=8), fetch_all(provider, paths, at_once=8), strict=True)
+    for path, (usual, answer) in zip(paths, pairs, strict=True):
         if not alike(usual, answer):
-            expected = f"Fetch of {list(sample.path)} {because} answers as usual, {usual.summary}"
+            expected = f"Fetch of {list(path)} {because} answers as usual, {usual.summary}"
             raise Violation(expected, answer.summary, usual, answer)
 
 

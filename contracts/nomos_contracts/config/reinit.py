@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.documents import without
-from nomos_contracts.config.interface import INIT_CODES
-from nomos_contracts.config.probes import CALLERS, Steady, alike, gives, plain_samples
+from nomos_contracts.config.documents import asked, told, without
+from nomos_contracts.config.interface import INIT_CODES, HealthStatus
+from nomos_contracts.config.probes import CALLERS, COMPARED, Steady, alike, fetch_all, gives, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, OtherConfig
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import Answer, RunningProvider, Starter
-from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok, shorten
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok, shorten
 
 Observe = Callable[[str, object], None]
 
@@ -34,7 +34,7 @@ class ReinitContract(Contract):
     ) -> None:
         """Three times the same Init; each Fetch afterwards gives what it gave before."""
         initialised(nomos_fresh)
-        steady = Steady.of(nomos_fresh, nomos_samples)
+        steady = Steady.of(nomos_fresh, nomos_samples, whole=True)
         for turn in ("second", "third"):
             answer = nomos_fresh.init()
             nomos_observe(f"{turn} Init with the same configuration", answer.code)
@@ -45,7 +45,7 @@ class ReinitContract(Contract):
     def test_takes_the_same_init_again(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
         """Idempotent: OK again, with the same result."""
         initialised(nomos_fresh)
-        steady = Steady.of(nomos_fresh, nomos_samples)
+        steady = Steady.of(nomos_fresh, nomos_samples, whole=True)
         answer = expect_ok(nomos_fresh.init(), "the same configuration again")
         steady.expect_same(nomos_fresh, "a second Init with the same configuration", answer)
 
@@ -55,7 +55,7 @@ class ReinitContract(Contract):
     ) -> None:
         """A directory build with two files calls Init twice, the second time with nothing but the alias."""
         initialised(nomos_fresh)
-        steady = Steady.of(nomos_fresh, nomos_samples)
+        steady = Steady.of(nomos_fresh, nomos_samples, whole=True)
         for turn in ("second", "third"):
             answer = nomos_fresh.init({}, source_file_path="")
             expect_ok(answer, f"a {turn} Init with an empty configuration, as a directory build sends it")
@@ -67,7 +67,7 @@ class ReinitContract(Contract):
     ) -> None:
         """What is served afterwards is open, but it is the good configuration or nothing."""
         initialised(nomos_fresh)
-        steady = Steady.of(nomos_fresh, nomos_samples)
+        steady = Steady.of(nomos_fresh, nomos_samples, whole=True)
         good = nomos_fresh.good_config
         bad = [sample.config for sample in (*nomos_samples.bad_configs, *nomos_samples.unavailable)]
         bad += [without(good, key) for key in nomos_samples.required_keys]
@@ -99,35 +99,67 @@ class ReinitContract(Contract):
         other = nomos_samples.other_config
         if other is None:
             raise NotApplicable("no sample `other_config`")
-        initialised(nomos_fresh)
-        steady = Steady.of(nomos_fresh, nomos_samples)
-        first = nomos_fresh.fetch(other.path)
+        paths = [other.path, *(sample.path for sample in nomos_samples.values[:COMPARED] if sample.path != other.path)]
+        before = fetch_all(initialised(nomos_fresh), paths)
         answer = nomos_fresh.init(other.config)
         nomos_observe("second Init with another configuration", answer.code)
-        second = nomos_fresh.fetch(other.path)
+        after = fetch_all(nomos_fresh, paths)
         if answer.code != "OK":
             expect_code(answer, "FAILED_PRECONDITION", because="a second Init with another good configuration")
-            steady.expect_same(nomos_fresh, "a second Init that was refused", answer)
-            return
-        if gives(second, other.value):
-            self._expect_way_back(nomos_fresh, steady, other, answer, first)
-        elif alike(first, second):
-            steady.expect_same(nomos_fresh, "a second Init that was accepted and changed nothing", answer)
-            self._expect_first_kept(nomos_spawn, other, second)
+            _expect_alike(before, after, "after a second Init that was refused, as before", answer)
+        elif gives(after[0], other.value):
+            only = self._of_other_only(nomos_spawn, other)
+            expected = "after an Init with another configuration, as a process that never had the first one"
+            _expect_alike(fetch_all(only, paths), after, expected, answer)
+            self._expect_same_health(only.health(), nomos_fresh.health(), answer)
+            back = expect_ok(nomos_fresh.init(), "the first configuration again, after another one was accepted")
+            _expect_alike(before, fetch_all(nomos_fresh, paths), "after the first configuration again, as before", back)
+        elif alike(before[0], after[0]):
+            _expect_alike(before, after, "after a second Init that was accepted and changed nothing, as before", answer)
+            self._expect_first_kept(nomos_spawn, other, after[0])
         else:
-            expected = f"Fetch of {list(other.path)} answers {shorten(other.value)} or as before, {first.summary}"
-            raise Violation(expected, second.summary, first, answer, second)
+            expected = f"Fetch of {list(other.path)} answers {shorten(other.value)} or as before, {before[0].summary}"
+            raise Violation(expected, after[0].summary, before[0], answer, after[0])
 
-    def _expect_way_back(
-        self, provider: RunningProvider, steady: Steady, other: OtherConfig, answer: Answer, first: Answer
+    @clause("CFG-REINIT-005")
+    def test_recovers_from_a_configuration_that_worked_in_part(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples
     ) -> None:
-        """See that a provider that follows the last Init follows it back too."""
-        back = expect_ok(provider.init(), "the first configuration again, after another one was accepted")
-        steady.expect_same(provider, "an Init with the first configuration again", answer, back)
-        now = provider.fetch(other.path)
-        if not alike(first, now):
-            expected = f"after the first configuration again, Fetch answers {first.summary}"
-            raise Violation(expected, now.summary, first, answer, back, now)
+        """Under the sample `degraded` first, then under the good one, whose values must have come to count."""
+        if nomos_samples.degraded is None or not nomos_samples.values:
+            raise NotApplicable("no sample `degraded`")
+        expect_ok(nomos_fresh.init(nomos_samples.degraded.config), "the sample `degraded`")
+        paths = [sample.path for sample in nomos_samples.values[:COMPARED]]
+        before = fetch_all(nomos_fresh, paths)
+        answer = nomos_fresh.init()
+        after = fetch_all(nomos_fresh, paths)
+        followed = any(not alike(*pair) and pair[1].ok for pair in zip(before, after, strict=True))
+        if not answer.ok or not followed:
+            raise NotApplicable("a second Init is refused, or changes nothing that could be seen")
+        health = nomos_fresh.health()
+        if told(health).get("status") == HealthStatus.DEGRADED:
+            raise Violation("Health that follows the configuration in force", health.summary, answer, health)
+
+    @staticmethod
+    def _of_other_only(spawn: Starter, other: OtherConfig) -> RunningProvider:
+        """Return a process that only ever had the other configuration.
+
+        Raises:
+            Blocked: it refuses what the provider has just accepted as a second configuration.
+        """
+        only = running(spawn())
+        answer = only.init(other.config)
+        if not answer.ok:
+            raise Blocked("sample:other_config", f"a first Init with it answered {answer.summary}")
+        return only
+
+    @staticmethod
+    def _expect_same_health(only: Answer, now: Answer, init: Answer) -> None:
+        usual, status = (str(told(answer).get("status", "")) for answer in (only, now))
+        # STATUS_STARTING passes by itself, at another moment in each process.
+        if only.ok and status != usual and HealthStatus.STARTING not in {usual, status}:
+            expected = f"Health under the other configuration says {usual}, as in a process that never had the first"
+            raise Violation(expected, now.summary, only, init, now)
 
     def _expect_first_kept(self, spawn: Starter, other: OtherConfig, second: Answer) -> None:
         """See that a provider that keeps its first configuration keeps it for paths too that nobody asked for yet."""
@@ -170,3 +202,14 @@ class ReinitContract(Contract):
             if not alike(before, now) and now.code not in {"FAILED_PRECONDITION", "UNAVAILABLE"}:
                 raise Violation(f"during an Init a Fetch answers as before, {before.summary}", now.summary, before, now)
         steady.expect_same(nomos_fresh, "repeated Inits during Fetches", *inits[:1])
+
+
+def _expect_alike(wanted: Sequence[Answer], seen: Sequence[Answer], when: str, init: Answer) -> None:
+    """See that the answers to the same paths are equal.
+
+    Raises:
+        Violation: two of them are not.
+    """
+    for usual, now in zip(wanted, seen, strict=True):
+        if not alike(usual, now):
+            raise Violation(f"Fetch of {asked(now)} answers {when}, {usual.summary}", now.summary, usual, init, now)

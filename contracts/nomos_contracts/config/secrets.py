@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from nomos_contracts.config.probes import fetch_all, made_up, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import initialised
-from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
+from nomos_contracts.provider import Answer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import NotApplicable, Violation
 
 SHORTEST_SECRET = 4
@@ -22,6 +23,25 @@ SHORTEST_SECRET = 4
 
 SHORTEST_WORD = 12
 """A shorter value of letters only may be an ordinary word; between quotes it is the value all the same."""
+
+
+ENOUGH = 12
+"""Letters of a made-up value by which it is known; a value that is shown in part is shown."""
+
+
+def spellings(secret: str) -> Iterator[str]:
+    """Yield the forms in which *secret* shows where bytes are logged: as text, in hex, as numbers, in base64."""
+    data = secret.encode()
+    yield secret
+    if len(data) < ENOUGH:
+        return  # too little is left of it in base64
+    yield data.hex()
+    yield data.hex().upper()
+    yield " ".join(str(byte) for byte in data)
+    for before in range(3):
+        # What stands before and behind it decides on the letters at its ends.
+        whole = base64.b64encode(bytes(before) + data).decode()
+        yield whole[4 if before else 0 : len(whole) - 4]
 
 
 class SecretContract(Contract):
@@ -32,88 +52,124 @@ class SecretContract(Contract):
 
     @clause("CFG-SECRET-001")
     def test_keeps_configuration_values_to_itself(
-        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
+        self,
+        nomos_fresh: RunningProvider,
+        nomos_spawn: Starter,
+        nomos_samples: ConfigSamples,
+        nomos_random: Random,
     ) -> None:
-        """Canaries under unknown keys, plain and nested, in Inits that fail and in one that may succeed."""
-        canaries = [made_up(nomos_random, 20) for _ in range(3)]
+        """Canaries under unknown keys, in Inits that fail and in one that may succeed; at the level debug as well."""
+        for provider in _levels(nomos_fresh, nomos_spawn):
+            self._try_unknown_keys(provider, nomos_samples, nomos_random)
+
+    @staticmethod
+    def _try_unknown_keys(provider: RunningProvider, samples: ConfigSamples, random: Random) -> None:
+        canaries = [made_up(random, 20) for _ in range(3)]
         planted = {"nomos_extra": canaries[0], "nomos_nested": {"password": canaries[1], "list": [canaries[2]]}}
-        good = nomos_fresh.good_config
-        configs: list[Config] = [without(good, key) for key in nomos_samples.required_keys]
-        configs += [sample.config for sample in (*nomos_samples.bad_configs, *nomos_samples.unavailable)]
+        good = provider.good_config
+        configs: list[Config] = [without(good, key) for key in samples.required_keys]
+        configs += [sample.config for sample in (*samples.bad_configs, *samples.unavailable)]
         configs += [{**good, key: [[]]} for key in good]
-        answers = [nomos_fresh.init({**config, **planted}) for config in (*configs, good)]
+        answers = [provider.init({**config, **planted}) for config in (*configs, good)]
         if answers[-1].code != "OK":
             # Unknown keys may be refused.
-            answers.append(nomos_fresh.init())
-        answers += _exercise(nomos_fresh, nomos_samples, nomos_random)
-        _expect_nowhere(nomos_fresh, answers, canaries, "a value of the configuration")
+            answers.append(provider.init())
+        answers += _exercise(provider, samples, random)
+        shown = [spelled for canary in canaries for spelled in spellings(canary[:ENOUGH])]
+        _expect_nowhere(provider, answers, shown, "a value of the configuration")
 
     @clause("CFG-SECRET-002")
     def test_keeps_secret_keys_to_itself(
-        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
+        self,
+        nomos_fresh: RunningProvider,
+        nomos_spawn: Starter,
+        nomos_samples: ConfigSamples,
+        nomos_random: Random,
     ) -> None:
-        """The secrets of the good configuration, and canaries in their place where Init should fail."""
-        good = nomos_fresh.good_config
+        """The secrets of the good configuration, and canaries in their place where Init should fail; at debug too."""
+        for provider in _levels(nomos_fresh, nomos_spawn):
+            self._try_secret_keys(provider, nomos_samples, nomos_random)
+
+    @staticmethod
+    def _try_secret_keys(provider: RunningProvider, samples: ConfigSamples, random: Random) -> None:
+        good = provider.good_config
         canaries: list[str] = []
         answers: list[Answer] = []
-        for key in nomos_samples.secret_keys:
-            canary = made_up(nomos_random, 20)
+        for key in samples.secret_keys:
+            canary = made_up(random, 20)
             canaries.append(canary)
             planted = replaced(good, key, canary)
-            bad = [without(planted, other) for other in nomos_samples.required_keys if other != key]
-            bad += [replaced(sample.config, key, canary) for sample in nomos_samples.bad_configs if sample.key != key]
-            bad += [replaced(sample.config, key, canary) for sample in nomos_samples.unavailable]
+            bad = [without(planted, other) for other in samples.required_keys if other != key]
+            bad += [replaced(sample.config, key, canary) for sample in samples.bad_configs if sample.key != key]
+            bad += [replaced(sample.config, key, canary) for sample in samples.unavailable]
             bad += [{**planted, "nomos_extra": 1}, replaced(good, key, [canary]), replaced(good, key, {"x": canary})]
             bad += [planted]
-            answers += [nomos_fresh.init(config) for config in bad]
-        answers.append(nomos_fresh.init())
-        plain = [
-            str(value) for key in nomos_samples.secret_keys if isinstance(value := held(good, key), str | int | float)
-        ]
+            answers += [provider.init(config) for config in bad]
+        answers.append(provider.init())
+        plain = [str(value) for key in samples.secret_keys if isinstance(value := held(good, key), str | int | float)]
+        canaries = [canary[:ENOUGH] for canary in canaries]
         canaries += [text for text in plain if len(text) >= SHORTEST_SECRET]
-        answers += _exercise(nomos_fresh, nomos_samples, nomos_random)
-        _expect_nowhere(nomos_fresh, answers, canaries, "the value of a secret key")
+        shown = [spelled for canary in canaries for spelled in spellings(canary)]
+        answers += _exercise(provider, samples, random)
+        _expect_nowhere(provider, answers, shown, "the value of a secret key")
 
     @clause("CFG-SECRET-003")
     def test_keeps_served_values_out_of_messages_and_logs(
         self,
         nomos_fresh: RunningProvider,
+        nomos_spawn: Starter,
         nomos_samples: ConfigSamples,
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Values that are distinctive are fetched, then everything around them is asked for that fails."""
-        initialised(nomos_fresh)
-        control = [nomos_fresh.fetch((made_up(nomos_random),)), nomos_fresh.fetch(("",)), nomos_fresh.health()]
+        """Values that are distinctive are fetched, then what fails around them; at the level debug as well."""
+        for provider in _levels(nomos_fresh, nomos_spawn):
+            self._try_served_values(provider, nomos_samples, nomos_target, nomos_random)
+
+    @staticmethod
+    def _try_served_values(
+        provider: RunningProvider, samples: ConfigSamples, target: TargetFacts, random: Random
+    ) -> None:
+        initialised(provider)
+        control = [provider.fetch((made_up(random),)), provider.fetch(("",)), provider.health()]
         # What stands in paths, in the configuration or in every message anyway is no secret.
-        paths = [sample.path for sample in nomos_samples.values]
+        paths = [sample.path for sample in samples.values]
         public = json.dumps(
-            [paths, nomos_fresh.good_config, nomos_fresh.alias, nomos_target.command, str(nomos_fresh.scratch)],
+            [paths, provider.good_config, provider.alias, target.command, str(provider.scratch)],
             ensure_ascii=False,
         )
-        public += " ".join(answer.message for answer in control) + nomos_fresh.stderr().decode(errors="replace")
-        samples = plain_samples(nomos_samples)
-        values = {text for sample in nomos_samples.values for text in _texts(sample.value)}
+        public += " ".join(answer.message for answer in control) + provider.stderr().decode(errors="replace")
+        values = {text for sample in samples.values for text in _texts(sample.value)}
         distinctive = sorted(text for text in values if len(text) >= SHORTEST_SECRET and text not in public)
         if not distinctive:
             raise NotApplicable("no sample value is long enough to be told from other words")
-        answers = fetch_all(nomos_fresh, paths)
-        name = made_up(nomos_random)
+        answers = fetch_all(provider, paths)
+        name = made_up(random)
         around: list[Segments] = []
-        for sample in samples:
+        for sample in plain_samples(samples):
             around += [(*sample.path, end) for end in (name, "", "..", "*", "[0]", f"{name}[0]")]
             around += [(*sample.path[:-1], name), (*sample.path, name, name)]
             around += [(*sample.path[:-1], f"{sample.path[-1]}{mark}") for mark in ("[0]", "[99]", "[x]", "/", name)]
-        around += [*nomos_samples.malformed, *nomos_samples.forbidden, *nomos_samples.missing]
-        answers += fetch_all(nomos_fresh, around)
-        answers += [nomos_fresh.info(), nomos_fresh.health()]
+        around += [*samples.malformed, *samples.forbidden, *samples.missing]
+        answers += fetch_all(provider, around)
+        answers += [provider.info(), provider.health()]
         for answer in answers:
             shown = [text for text in distinctive if answer.code != "OK" and _holds(answer.message, text)]
             if shown:
                 raise Violation("a message without the values that are served", repr(answer.message), answer)
         # Logs are full of numbers: times, ports, sizes.
         logged = [text for text in distinctive if not re.fullmatch(r"[\d.eE+-]+", text)]
-        _expect_nowhere(nomos_fresh, [], logged, "a value that Fetch serves", whole=True)
+        _expect_nowhere(provider, [], logged, "a value that Fetch serves", whole=True)
+
+
+def _levels(provider: RunningProvider, spawn: Starter) -> Iterator[RunningProvider]:
+    """Yield *provider*, and where it takes the option a process that logs all it can."""
+    yield provider
+    for args in (("--log-level", "debug"), ("--log-level=debug",)):
+        start = spawn(args=args)
+        if start.provider is not None:
+            yield start.provider
+            return
 
 
 def _exercise(provider: RunningProvider, samples: ConfigSamples, random: Random) -> list[Answer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from nomos_contracts.clause import clause
 from nomos_contracts.config.documents import as_list, as_map, asked, leaves, levels
 from nomos_contracts.config.interface import ANSWER_BYTES, LEVELS
 from nomos_contracts.config.probes import (
+    SHOWN,
     expect_refused,
     expect_sample,
     fetch_all,
@@ -22,7 +24,7 @@ from nomos_contracts.config.probes import (
     made_up,
     plain_samples,
 )
-from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, RunningProvider
 from nomos_contracts.violation import NotApplicable, Violation, shorten
@@ -32,6 +34,12 @@ DOCUMENTED_BYTES = 10_000_000
 
 ROUNDS = 4
 """Times that each sample is asked for; what is wrong the second time only shows."""
+
+PARTS = 96
+"""Parts of sample values that are asked for on their own."""
+
+_NAME = re.compile(r"[\w-]+")
+"""A key that is a segment of a path without doubt."""
 
 _INDEX = re.compile(r"^(?P<name>.+)\[(?P<index>\d+)\]$")
 
@@ -58,6 +66,19 @@ class ValueContract(Contract):
             answers = fetch_all(nomos_provider, [sample.path for sample in samples], at_once=1 if turn % 2 == 0 else 8)
             for sample, answer in zip(samples, answers, strict=True):
                 expect_sample(answer, sample)
+
+    @clause("CFG-VALUE-001")
+    def test_gives_the_parts_of_a_value_as_they_stand_in_it(
+        self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples
+    ) -> None:
+        """What a sample names as part of a map or list has that value on its own too, where it can be asked for."""
+        known = {sample.path for sample in nomos_samples.values}
+        inner = (part for sample in nomos_samples.values for part in islice(parts_of(sample), PARTS))
+        chosen = list({part.path: part for part in inner if part.path not in known}.values())[:PARTS]
+        for part, answer in zip(chosen, fetch_all(nomos_provider, [part.path for part in chosen]), strict=True):
+            # Not every provider walks into its values.
+            if answer.code == "OK":
+                expect_sample(answer, part, "as a part of a sample")
 
     @clause("CFG-VALUE-002")
     def test_sets_the_value_field(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
@@ -167,7 +188,8 @@ class SpecialPathContract(Contract):
         for sample in promised:
             expect_sample(nomos_provider.fetch(sample.path), sample, "the path holds an index")
         answered = bool(promised)
-        for sample in plain_samples(nomos_samples):
+        lists = [s for s in nomos_samples.values if as_list(s.value) and not any(map(is_special, s.path))][:SHOWN]
+        for sample in {s.path: s for s in (*plain_samples(nomos_samples), *lists)}.values():
             parent, name = sample.path[:-1], sample.path[-1]
             elements = as_list(sample.value)
             if elements is not None:
@@ -191,10 +213,24 @@ class SpecialPathContract(Contract):
                 answered = True
                 if not gives(answer, value[index]):
                     raise Violation(f"Fetch of {list(element)} answers {shorten(value[index])}", answer.summary, answer)
-        for index in (len(value), len(value) + 1, 10**6, 10**30):
+        for index in (len(value), len(value) + 1, 2**32, 10**6, 10**30):
             beyond = (*parent, f"{name}[{index}]")
             expect_refused(provider.fetch(beyond), ("NOT_FOUND", "INVALID_ARGUMENT"), beyond, "beyond the end")
         return answered
+
+
+def parts_of(sample: ValueSample) -> Iterator[ValueSample]:
+    """Yield what lies in the value of *sample* as samples of their own: keys of maps, elements of lists, and below."""
+    opened = [sample] if sample.path and not is_wildcard(sample.path) else []
+    while opened:
+        held = opened.pop(0)
+        inner = as_map(held.value) or {}
+        found = [ValueSample(path=(*held.path, key), value=part) for key, part in inner.items() if _NAME.fullmatch(key)]
+        *above, name = held.path
+        elements = as_list(held.value) or ()
+        found += [ValueSample(path=(*above, f"{name}[{at}]"), value=part) for at, part in enumerate(elements)]
+        yield from found
+        opened += found
 
 
 def _answers(provider: RunningProvider, samples: ConfigSamples) -> Iterator[Answer]:

@@ -7,16 +7,21 @@ from itertools import count
 from typing import Final
 
 from nomos_contracts.clause import clause
+from nomos_contracts.config.probes import is_special, plain_samples
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
-from nomos_contracts.process.traffic import MADE_UP, known_path, missing_path, soon
-from nomos_contracts.provider import RunningProvider
+from nomos_contracts.process.interface import first_running, running
+from nomos_contracts.process.traffic import MADE_UP, burst, known_path, missing_path, soon
+from nomos_contracts.provider import RunningProvider, Start, Starter
 from nomos_contracts.violation import Violation
 
 _HANDLE_CYCLES: Final = 25
 _HANDLE_BLOCKS: Final = 6
 _HANDLES_A_BLOCK: Final = 5
 """As many descriptors, threads or children more after each block of 25 cycles (which open 5 connections) are a leak."""
+
+_SPECIAL: Final = 8
+"""Paths with a wildcard or an index in each cycle; folders, documents and lists each have a way of their own."""
 
 _SETTLE: Final = 0.5
 """Seconds that a server may take to close the connections that were left."""
@@ -61,6 +66,10 @@ def slopes(
     return {name: [values[name] for values in seen] for name in sorted(growing)}
 
 
+_ABANDONED: Final = 8
+"""Slow calls that are left in each block; more than _HANDLES_A_BLOCK, so that one handle for each shows."""
+
+
 class LeakContract(Contract):
     """Nothing grows with the number of calls, connections and errors.
 
@@ -70,32 +79,36 @@ class LeakContract(Contract):
 
     @clause("PROC-LEAK-001")
     def test_handles_do_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
-        """Cycles of connections, Inits and Fetches of known and unknown paths; descriptors, threads and children."""
-        known, missing = known_path(nomos_samples), missing_path(nomos_samples)
-        last: dict[str, float] = {}
+        """Cycles of connections and of calls that succeed and fail; descriptors, threads and children."""
+        special = [sample.path for sample in nomos_samples.values if sample.path[-1:] and is_special(sample.path[-1])]
+        paths = [*(sample.path for sample in plain_samples(nomos_samples)[:3]), *special[:_SPECIAL], ("",)]
+        paths += [missing_path(nomos_samples), *nomos_samples.forbidden[:1], *nomos_samples.malformed[:1]]
 
         def block() -> None:
             for cycle in range(_HANDLE_CYCLES):
                 if cycle % 5 == 0:
                     nomos_provider.reconnect()
                     nomos_provider.init()
-                nomos_provider.fetch(known)
-                nomos_provider.fetch(missing)
+                for path in paths:
+                    nomos_provider.fetch(path)
                 nomos_provider.info()
+                nomos_provider.health()
 
-        def handles() -> dict[str, float]:
-            usage = nomos_provider.usage()
-            return {"descriptors": usage.descriptors, "threads": usage.threads, "children": usage.children}
+        _expect_no_slope(nomos_provider, block, f"{_HANDLE_BLOCKS * _HANDLE_CYCLES} cycles")
 
-        def measure() -> dict[str, float]:
-            # Servers close what a caller has left a moment later.
-            soon(lambda: all(count - last.get(k, count) < _HANDLES_A_BLOCK for k, count in handles().items()), _SETTLE)
-            last.update(handles())
-            return dict(last)
+    @clause("PROC-LEAK-004")
+    def test_callers_that_leave_take_their_handles_with_them(
+        self, nomos_start: Start, nomos_spawn: Starter, nomos_samples: ConfigSamples
+    ) -> None:
+        """Slow Fetches, each left by its caller, of a process of its own; what was opened for them is closed soon."""
+        first_running(nomos_start)
+        provider = running(nomos_spawn(init=True))
 
-        for kind, values in slopes(measure, block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK).items():
-            got = f"{values[0]:g} to {values[-1]:g} over {_HANDLE_BLOCKS * _HANDLE_CYCLES} cycles"
-            raise Violation(f"as many {kind} after many cycles as before", got, evidence={kind: values})
+        def block() -> None:
+            for pending in burst(provider, nomos_samples.slow, _ABANDONED, 0.1):
+                pending.answer()
+
+        _expect_no_slope(provider, block, f"{_HANDLE_BLOCKS * _ABANDONED} slow calls whose callers left")
 
     @clause("PROC-LEAK-002")
     def test_memory_does_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
@@ -127,3 +140,26 @@ class LeakContract(Contract):
         for values in slopes(lambda: {"seconds": quickest}, block, _TIME_BLOCKS, _SECONDS_A_BLOCK).values():
             got = f"{values[0] * 1000:.1f} ms at first, {values[-1] * 1000:.1f} ms in the end"
             raise Violation("calls that take as long after many others as before", got, evidence={"seconds": values})
+
+
+def _expect_no_slope(provider: RunningProvider, block: Callable[[], None], work: str) -> None:
+    """See that descriptors, threads and children do not grow in every one of several blocks.
+
+    Raises:
+        Violation: they do.
+    """
+    last: dict[str, float] = {}
+
+    def handles() -> dict[str, float]:
+        usage = provider.usage()
+        return {"descriptors": usage.descriptors, "threads": usage.threads, "children": usage.children}
+
+    def measure() -> dict[str, float]:
+        # Servers close what a caller has left a moment later.
+        soon(lambda: all(count - last.get(k, count) < _HANDLES_A_BLOCK for k, count in handles().items()), _SETTLE)
+        last.update(handles())
+        return dict(last)
+
+    for kind, values in slopes(measure, block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK).items():
+        got = f"{values[0]:g} to {values[-1]:g} over {work}"
+        raise Violation(f"as many {kind} after many cycles as before", got, evidence={kind: values})

@@ -75,6 +75,20 @@ class OutputContract(Contract):
         must_be_quiet(nomos_fresh, "at SIGTERM")
 
     @clause("PROC-OUTPUT-001")
+    def test_quiet_on_a_socket_until_sigint(
+        self, nomos_start: Start, nomos_spawn: Starter, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """A process that was asked for a Unix socket, ended by the other signal."""
+        first_running(nomos_start)
+        start = nomos_spawn(unix=True)
+        provider = initialised(start.provider if start.provider is not None else running(nomos_spawn()))
+        exercise(provider, nomos_samples)
+        must_be_quiet(provider, "while it was used")
+        provider.signal("SIGINT")
+        provider.wait(nomos_target.limits["grace"])
+        must_be_quiet(provider, "at SIGINT")
+
+    @clause("PROC-OUTPUT-001")
     def test_quiet_for_a_long_time(self, nomos_provider: RunningProvider) -> None:
         """The process that all shared checks have used."""
         nomos_provider.health()

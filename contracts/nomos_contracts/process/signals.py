@@ -6,11 +6,10 @@ from nomos_contracts.clause import clause
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, first_running, initialised, running
-from nomos_contracts.process.traffic import burst, exercise, known_path, missing_path, must_end
-from nomos_contracts.provider import PendingAnswer, RunningProvider, Start, Starter, TargetFacts
+from nomos_contracts.process.traffic import drop, exercise, keep_busy, must_end
+from nomos_contracts.provider import RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.violation import Violation
 
-_BUSY = 64
 _IN_FLIGHT = 1.0
 """Seconds that a running call has at most; less than a slow path takes and than any grace."""
 
@@ -44,6 +43,18 @@ class SignalContract(Contract):
         initialised(nomos_fresh).signal("SIGINT")
         must_end(nomos_fresh, nomos_target.limits["grace"], "SIGINT")
 
+    @clause("PROC-SIGNAL-002")
+    def test_sigint_ends_a_busy_provider(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """With calls in flight whose callers would wait on."""
+        calls = keep_busy(initialised(nomos_fresh), nomos_samples, nomos_target)
+        try:
+            nomos_fresh.signal("SIGINT")
+            must_end(nomos_fresh, nomos_target.limits["grace"], f"SIGINT with {len(calls)} calls running")
+        finally:
+            drop(calls)
+
 
 class BusyStopContract(Contract):
     """Running calls neither keep the process alive for ever nor are they cut off needlessly.
@@ -55,19 +66,14 @@ class BusyStopContract(Contract):
     def test_sigterm_ends_a_busy_provider(
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
-        """With a slow Fetch in flight where the author named one, else with many quick ones."""
+        """With slow Fetches in flight where the author named a path, whose callers would wait on; else with many."""
         provider = initialised(nomos_fresh)
-        grace = nomos_target.limits["grace"]
-        seconds = min(_IN_FLIGHT, grace / 2)
-        if nomos_samples.slow:
-            calls = burst(provider, nomos_samples.slow, 2, seconds)
-        else:
-            calls = burst(provider, [known_path(nomos_samples), missing_path(nomos_samples)], _BUSY, seconds)
+        calls = keep_busy(provider, nomos_samples, nomos_target)
         try:
             provider.signal("SIGTERM")
-            must_end(provider, grace, f"SIGTERM with {len(calls)} calls running")
+            must_end(provider, nomos_target.limits["grace"], f"SIGTERM with {len(calls)} calls running")
         finally:
-            _drop(calls)
+            drop(calls)
 
     @clause("PROC-SIGNAL-004")
     def test_running_call_is_finished(
@@ -82,7 +88,7 @@ class BusyStopContract(Contract):
             provider.signal("SIGTERM")
             answer = call.answer(seconds + 5.0)
         finally:
-            _drop([call])
+            drop([call])
         if closed(answer) and answer.elapsed < 0.9 * seconds:
             raise Violation("the running Fetch to end by itself", answer.summary, answer)
 
@@ -102,9 +108,3 @@ class BusyStopContract(Contract):
             ended = must_end(provider, nomos_target.limits["grace"], name)
             if ended.code != 0:
                 raise Violation(f"exit code 0 after {name}", f"the process {ended.words}")
-
-
-def _drop(calls: list[PendingAnswer]) -> None:
-    for call in calls:
-        if not call.done():
-            call.cancel()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from nomos_contracts.config.samples import ConfigSamples, Segments
-from nomos_contracts.provider import Answer, Exit, PendingAnswer, RunningProvider
+from nomos_contracts.provider import Answer, Exit, PendingAnswer, RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, same
 
 MADE_UP: Segments = ("nomos-no-such-key-7f3a91",)
@@ -17,6 +17,15 @@ TRUNCATED = b"\x0a\x05a"
 
 POLL = 0.01
 """Seconds between two looks at something that is about to happen."""
+
+BUSY = 64
+"""Quick calls that are in flight where no path is known to be slow."""
+
+ARRIVAL = 0.2
+"""Seconds within which a call that was sent has reached the provider's own code, also on a busy machine."""
+
+PATIENT = 6
+"""Times the grace period that the callers of slow calls would wait, so that no end of theirs ends the process."""
 
 
 def known_path(samples: ConfigSamples) -> Segments:
@@ -32,6 +41,28 @@ def missing_path(samples: ConfigSamples) -> Segments:
 def burst(provider: RunningProvider, paths: Sequence[Segments], count: int, timeout: float) -> list[PendingAnswer]:
     """Begin *count* Fetches at once, going through *paths* in turn, each with *timeout* seconds."""
     return [provider.start_fetch(paths[index % len(paths)], timeout=timeout) for index in range(count)]
+
+
+def keep_busy(provider: RunningProvider, samples: ConfigSamples, target: TargetFacts) -> list[PendingAnswer]:
+    """Begin calls that are still running when the process is asked to end; `drop` them afterwards.
+
+    Slow ones where the author named a path, whose callers wait for longer than the process may take, else many quick
+    ones. Slow ones get a moment to arrive: on connections of their own they may be overtaken, and one that is refused
+    because the end came first would show nothing.
+    """
+    paths, count = (samples.slow, 2) if samples.slow else ((known_path(samples), missing_path(samples)), BUSY)
+    calls = burst(provider, paths, count, PATIENT * target.limits["grace"])
+    if samples.slow:
+        provider.health()
+        soon(lambda: any(call.done() for call in calls), ARRIVAL)
+    return calls
+
+
+def drop(calls: Sequence[PendingAnswer]) -> None:
+    """Cancel those of *calls* that still run."""
+    for call in calls:
+        if not call.done():
+            call.cancel()
 
 
 def exercise(provider: RunningProvider, samples: ConfigSamples, *, unruly: bool = False) -> None:

@@ -1,0 +1,159 @@
+"""List: everything that is there, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+from nomos_contracts.clause import clause
+from nomos_contracts.compute.fleet import ENDED, Fleet, fleet_of, told, words
+from nomos_contracts.compute.interface import InstanceStatus, ListFilter
+from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.compute.spawn import difference
+from nomos_contracts.contract import Contract
+from nomos_contracts.provider import InterfaceProvider, TargetFacts
+from nomos_contracts.violation import Violation, shorten
+
+LIVE_STATUSES = tuple(one for one in InstanceStatus if one not in ENDED)
+
+
+class ListContract(Contract):
+    """List shows what is there: every instance once, whatever the vendor's pages, and as get shows it.
+
+    Follow the vendor's cursor to its end. Leave out what is terminated unless it is asked for.
+    """
+
+    @clause("CMP-LIST-001")
+    def test_shows_everything_that_was_spawned(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Three instances, without a filter, with None and with an empty one."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            wanted = {one.id for one in fleet.spawn_many(3)}
+            for empty in (None, ListFilter()):
+
+                def look(empty: ListFilter | None = empty) -> bool:
+                    answer = fleet.list_answer(empty)
+                    return answer.code == "OK" and wanted <= {one.id for one in answer.value}
+
+                if not fleet.poll(fleet.settle, look):
+                    answer = fleet.list_answer(empty)
+                    raise Violation(f"list shows {sorted(wanted)} within {fleet.settle:g} s", told(answer), answer)
+
+    @clause("CMP-LIST-002")
+    def test_agrees_with_get(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """What never changes, and the status of what runs."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = fleet.spawn_many(2)
+            fleet.run_all(made)
+            fleet.visible(made)
+            for one in made:
+
+                def agreed(wanted: str = one.id) -> str:
+                    got = fleet.get(wanted)
+                    shown = next((each for each in fleet.shown() if each.id == wanted), None)
+                    if got is None or shown is None:
+                        return "one of them knows it, the other does not"
+                    return difference(got, shown) or ("" if got.status is shown.status else f"{got} and {shown}")
+
+                if not fleet.poll(fleet.settle, _quiet, agreed):
+                    raise Violation(f"get and list agree about {one.id}", agreed(), *nomos_provider.answers[-2:])
+
+    @clause("CMP-LIST-003")
+    def test_shows_more_than_one_page(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """One instance more than two pages hold; each stands there once, with and without a filter."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = fleet.spawn_many(2 * nomos_samples.page + 1, tags={"page": fleet.mark})
+            ids = {one.id for one in made}
+            for wanted in (None, ListFilter(tags={"page": fleet.mark}), ListFilter(spec=nomos_samples.spec)):
+                if not fleet.poll(fleet.settle, _shows, fleet, ids, wanted):
+                    raise Violation(
+                        f"list shows all {len(ids)} instances, on however many pages",
+                        f"{len(set(fleet.listed(wanted)))} of them",
+                        *nomos_provider.answers[-1:],
+                    )
+                twice = [one for one, count in Counter(fleet.listed(wanted)).items() if count > 1]
+                if twice:
+                    raise Violation("each instance stands once in a list", f"{twice[0]} stands there twice")
+
+    @clause("CMP-LIST-004")
+    def test_leaves_out_what_is_terminated(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """By default, and with each other filter; what lives is shown."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            gone, stays = fleet.spawn_many(2)
+            fleet.run_all((gone, stays))
+            fleet.end(gone.id)
+            for wanted in (
+                None,
+                ListFilter(spec=nomos_samples.spec),
+                ListFilter(include_terminated=False),
+                ListFilter(tags={"nomos-check": fleet.mark}),
+            ):
+
+                def over(wanted: ListFilter | None = wanted) -> bool:
+                    return all(
+                        one.id != gone.id or one.status is InstanceStatus.TERMINATING for one in fleet.shown(wanted)
+                    )
+
+                if not fleet.poll(fleet.settle, over):
+                    shown = [one for one in fleet.shown(wanted) if one.id == gone.id]
+                    raise Violation("list leaves out what is terminated", shorten(shown), *nomos_provider.answers[-1:])
+
+    @clause("CMP-LIST-005")
+    def test_shows_what_lives_beside_what_is_terminated(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """With `include_terminated`; what it shows of the terminated instance is not alive."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            gone, stays = fleet.spawn_many(2)
+            fleet.run_all((gone, stays))
+            fleet.visible((stays,))
+            fleet.end(gone.id)
+            wanted = ListFilter(include_terminated=True)
+
+            def fits() -> bool:
+                shown = {one.id: one for one in fleet.shown(wanted)}
+                return stays.id in shown and (gone.id not in shown or shown[gone.id].status in ENDED)
+
+            if not fleet.poll(fleet.settle, fits):
+                shown = [one for one in fleet.shown(wanted) if one.id in fleet.ids]
+                raise Violation(
+                    f"{words(stays)}, and of {gone.id} nothing or that it is terminated",
+                    shorten(shown),
+                    *nomos_provider.answers[-1:],
+                )
+
+
+def _quiet(complaint: Callable[[], str]) -> bool:
+    return not complaint()
+
+
+def _shows(fleet: Fleet, ids: set[str], wanted: ListFilter | None) -> bool:
+    return ids <= set(fleet.listed(wanted))

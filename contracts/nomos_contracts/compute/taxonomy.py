@@ -1,0 +1,188 @@
+"""Errors: every failure is one of the taxonomy, says what it is, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from random import Random
+
+from nomos_contracts.clause import clause
+from nomos_contracts.compute.fleet import Configured, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told
+from nomos_contracts.compute.hostile import SECRET, hostile_answers, hostile_spawns, secret_bootstrap
+from nomos_contracts.compute.interface import ERROR_CODES, ListFilter
+from nomos_contracts.compute.provoked import all_provoked
+from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.contract import Contract
+from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
+from nomos_contracts.violation import Violation, shorten
+from nomos_proto.errors import row_of
+
+SOME = ("capacity", "auth", "rate_limit")
+"""Provocations from which it shows how a provider makes its errors."""
+
+
+def failures(fleet: Fleet) -> Iterator[Answer]:
+    """Yield failures that every provider can have, all of the taxonomy; others are another clause's matter."""
+    answers = [fleet.try_spawn(**changes) for changes in hostile_spawns(fleet)]
+    answers.append(fleet.provider.invoke("list", filter=ListFilter(limit=-1)))
+    yield from (answer for answer in answers if answer.code != "OK" and code_of(answer))
+
+
+class ErrorContract(Contract):
+    """Every failure is a ProviderError: code, category, whether to try again, and the provider's name.
+
+    Wrap all that your vendor's library raises in one place, and let nothing else out. Check arguments before anything
+    is created.
+    """
+
+    @clause("CMP-ERROR-001")
+    def test_an_unknown_spec_is_invalid(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Made-up ones, and one that is nearly a spec; with INVALID_SPEC."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            for spec in (f"no-{fleet.name()}", nomos_samples.spec + f"-{fleet.name()}", ""):
+                expect_taxonomy(fleet.try_spawn(spec=spec), "INVALID_SPEC", because=f"there is no spec {spec!r}")
+
+    @clause("CMP-ERROR-002")
+    def test_category_and_retryable_are_those_of_the_code(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+        nomos_configured: Configured,
+    ) -> None:
+        """Of every failure that could be provoked."""
+        seen: list[Answer] = list(all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random))
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            seen += failures(fleet)
+        for answer in seen:
+            row = row_of(code_of(answer))
+            got = answer.details.get("category"), answer.details.get("retryable")
+            if code_of(answer) in ERROR_CODES and got != (row.category, row.retryable):
+                wanted = f"{row.code} with category {row.category}, retryable {row.retryable}"
+                raise Violation(wanted, f"category {got[0]}, retryable {got[1]}", answer)
+
+    @clause("CMP-ERROR-003")
+    def test_nothing_but_the_taxonomy_gets_out(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Whatever the arguments: an answer, or an error of the taxonomy."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            for what, answer in hostile_answers(fleet):
+                if answer.code == "OK":
+                    continue
+                if code_of(answer) not in ERROR_CODES:
+                    raise Violation(f"{what} answers, or fails with a code of the taxonomy", told(answer), answer)
+
+    @clause("CMP-ERROR-004")
+    def test_every_failure_names_the_provider(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+        nomos_configured: Configured,
+    ) -> None:
+        """The same name in each."""
+        seen: list[Answer] = list(all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME))
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            seen.append(fleet.try_spawn(spec=f"no-{fleet.name()}"))
+        names = {str(one.details.get("provider")): one for one in seen if code_of(one)}
+        for name, answer in names.items():
+            if name in {"", "None"}:
+                raise Violation("a failure that names its provider", "no name", answer)
+        if len(names) > 1:
+            raise Violation("one name in all failures", shorten(sorted(names)), *names.values())
+
+    @clause("CMP-ERROR-005")
+    def test_every_failure_has_a_message_without_secrets(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Neither the registration token nor a value of the environment."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            answers = [
+                fleet.try_spawn(**{"bootstrap": secret_bootstrap(), **changes}) for changes in hostile_spawns(fleet)
+            ]
+        for answer in answers:
+            if answer.code == "OK":
+                continue
+            if not answer.message.strip():
+                raise Violation("a failure with a message", told(answer), answer)
+            if SECRET in answer.message or SECRET in repr(answer.details):
+                raise Violation("a failure that shows neither token nor environment", "it shows one", answer)
+
+    @clause("CMP-ERROR-006")
+    def test_a_spawn_that_fails_leaves_nothing(
+        self,
+        nomos_fresh: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+        nomos_configured: Configured,
+    ) -> None:
+        """Hostile options, and the samples that provoke a failure; list shows no more than before."""
+        with fleet_of(nomos_fresh, nomos_samples, nomos_target, nomos_random) as fleet:
+            before = {one.id for one in fleet.shown()}
+            for changes in hostile_spawns(fleet):
+                answer = shaped(fleet.try_spawn(**changes))
+                if answer.code == "OK":
+                    continue
+                left = {one.id for one in fleet.shown()} - before - set(fleet.ids)
+                if left:
+                    raise Violation("a spawn that fails creates nothing", f"{sorted(left)} is there", answer)
+        for name in ("capacity", "quota", "interrupted"):
+            how = getattr(nomos_samples, name)
+            if how is None or how.method != "spawn":
+                continue
+            with fleet_of(nomos_configured(how.config), nomos_samples, nomos_target, nomos_random) as fleet:
+                before = {one.id for one in fleet.shown()}
+                for _ in range(min(how.calls, 8)):
+                    fleet.try_spawn(spot=how.spot)
+                left = {one.id for one in fleet.shown()} - before - set(fleet.ids)
+                if left:
+                    raise Violation("a spawn that fails creates nothing", f"{sorted(left)} is there")
+
+    @clause("CMP-ERROR-017")
+    def test_the_time_to_wait_is_a_time(
+        self,
+        nomos_configured: Configured,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Seconds, over 0 and less than a day, in every failure that has it."""
+        for answer in all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME):
+            wait = answer.details.get("retry_after")
+            if wait is None:
+                continue
+            if not isinstance(wait, int | float) or not math.isfinite(wait) or not 0 < wait < 24 * 3600:
+                raise Violation("retry_after in seconds, over 0 and less than a day", shorten(wait), answer)
+            if not answer.details.get("retryable"):
+                raise Violation("retry_after where a retry helps", f"{code_of(answer)} has one", answer)
+
+    @clause("CMP-ERROR-018")
+    def test_too_many_calls_say_how_long_to_wait(
+        self,
+        nomos_configured: Configured,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """By the sample `rate_limit`."""
+        for answer in all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, "rate_limit"):
+            if code_of(answer) == "RATE_LIMIT_ERROR" and answer.details.get("retry_after") is None:
+                raise Violation("RATE_LIMIT_ERROR with retry_after", "without", answer)

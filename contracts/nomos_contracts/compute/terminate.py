@@ -1,0 +1,157 @@
+"""Terminate: it ends the instance, that one, and may be asked for again."""
+
+from __future__ import annotations
+
+from random import Random
+
+from nomos_contracts.clause import clause
+from nomos_contracts.compute.fleet import Fleet, code_of, fleet_of, shaped, told, words
+from nomos_contracts.compute.getting import near
+from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.contract import Contract
+from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
+from nomos_contracts.violation import Violation
+
+AT_ONCE = 8
+
+
+def expect_done(answer: Answer, when: str) -> None:
+    """Say that terminate *when* succeeds.
+
+    Raises:
+        Violation: it failed.
+    """
+    if shaped(answer).code != "OK":
+        raise Violation(f"terminate {when} succeeds", told(answer), answer)
+
+
+def expect_gone(fleet: Fleet, instance_id: str, when: str) -> None:
+    """Say that an instance is gone for get and for list.
+
+    Raises:
+        Violation: it is not, within the limit.
+    """
+    if not fleet.ended(instance_id):
+        found = fleet.get(instance_id)
+        raise Violation(f"{instance_id} is gone {when}, within {fleet.settle:g} s", words(found), *_last(fleet))
+
+
+def _last(fleet: Fleet) -> tuple[Answer, ...]:
+    return tuple(fleet.provider.answers[-2:])
+
+
+class TerminateContract(Contract):
+    """Terminate destroys one instance; to ask for it again is no error.
+
+    Take the vendor's "already terminated" for success, also while an instance is still starting, and also when eight
+    callers ask at once. End that one instance and no other.
+    """
+
+    @clause("CMP-TERM-001")
+    def test_ends_the_instance(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """One that runs: gone for get, and for list."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = fleet.spawn()
+            fleet.run_all([made])
+            expect_done(nomos_provider.invoke("terminate", provider_id=made.id), "of a running instance")
+            expect_gone(fleet, made.id, "after terminate")
+
+    @clause("CMP-TERM-002")
+    def test_may_be_asked_for_again(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """At once, while it ends, and five times after it is gone."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = fleet.spawn()
+            fleet.run_all([made])
+            fleet.terminate(made.id)
+            expect_done(nomos_provider.invoke("terminate", provider_id=made.id), "of an instance that ends")
+            fleet.ended(made.id)
+            for _ in range(5):
+                expect_done(nomos_provider.invoke("terminate", provider_id=made.id), "of a terminated instance")
+
+    @clause("CMP-TERM-003")
+    def test_may_be_asked_for_by_many_at_once(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Eight at once, three instances one after another."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            for made in fleet.spawn_many(3):
+                pending = [nomos_provider.start("terminate", provider_id=made.id) for _ in range(AT_ONCE)]
+                for answer in [one.answer() for one in pending]:
+                    expect_done(answer, "by eight callers at once")
+                expect_gone(fleet, made.id, "after eight callers terminated it")
+
+    @clause("CMP-TERM-004")
+    def test_of_an_id_of_nobody_says_so_or_nothing(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Success, or NOT_FOUND: which of them is the provider's choice; nothing else."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = fleet.spawn()
+            for _ in range(3):
+                unknown = fleet.nobody(made.id)
+                answer = shaped(nomos_provider.invoke("terminate", provider_id=unknown))
+                if answer.code != "OK" and code_of(answer) != "NOT_FOUND":
+                    raise Violation(f"terminate of {unknown!r} succeeds or fails with NOT_FOUND", told(answer), answer)
+
+    @clause("CMP-TERM-005")
+    def test_ends_what_is_still_starting(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Right after spawn; it does not start to run later."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            for _ in range(2):
+                made = fleet.spawn()
+                expect_done(nomos_provider.invoke("terminate", provider_id=made.id), "right after spawn")
+                if not fleet.stays_ended(made.id):
+                    found = words(fleet.get(made.id))
+                    raise Violation("what was terminated while it started ends and stays so", found, *_last(fleet))
+
+    @clause("CMP-TERM-006")
+    def test_ends_no_other_instance(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Neither by the right id of one, nor by ids that nearly are another's."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            control = f"nomos-{fleet.mark}-one"
+            ended = [fleet.spawn(control_id=control) for _ in range(2)]
+            others = [fleet.spawn(control_id=control) for _ in range(3)]
+            fleet.run_all((*ended, *others))
+            for one in ended:
+                fleet.end(one.id)
+            for wrong in near(others[0].id):
+                if wrong not in fleet.ids:
+                    nomos_provider.invoke("terminate", provider_id=wrong)
+            for one in others:
+                found = fleet.running(one.id)
+                if found is None:
+                    raise Violation(
+                        f"{one.id} still runs, nobody terminated it", words(fleet.get(one.id)), *_last(fleet)
+                    )

@@ -1,0 +1,1 @@
+"""The provider registry: packages of providers, made by name."""
