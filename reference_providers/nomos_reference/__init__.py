@@ -17,8 +17,21 @@ VERSION: Final = "0.1.0"
 """Version of every provider here, equal to that of the distribution (reading its metadata costs 20 ms a start)."""
 
 
-def _factory(module: str, name: str) -> Callable[[], ConfigService]:
+PLACES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "config/files": "files_provider:FilesProvider",
+        "config/http": "http_provider:HttpProvider",
+        "config/json": "document_provider:JsonProvider",
+        "config/yaml": "document_provider:YamlProvider",
+    }
+)
+"""Where the class of each configuration provider is, by registered name."""
+
+
+def _factory(place: str) -> Callable[[], ConfigService]:
     # Imported when it is wanted: a provider must not pay for the others at its start.
+    module, _, name = place.partition(":")
+
     def make() -> ConfigService:
         return cast("ConfigService", getattr(import_module(f"nomos_reference.config.{module}"), name)())
 
@@ -26,11 +39,6 @@ def _factory(module: str, name: str) -> Callable[[], ConfigService]:
 
 
 PROVIDERS: Final[Mapping[str, Callable[[], ConfigService]]] = MappingProxyType(
-    {
-        "config/files": _factory("files_provider", "FilesProvider"),
-        "config/http": _factory("http_provider", "HttpProvider"),
-        "config/json": _factory("document_provider", "JsonProvider"),
-        "config/yaml": _factory("document_provider", "YamlProvider"),
-    }
+    {name: _factory(place) for name, place in PLACES.items()}
 )
-"""Factories of all reference providers by registered name."""
+"""Our configuration providers of the default registry, each without Init; see `nomos_reference.registry`."""
