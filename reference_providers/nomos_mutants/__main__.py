@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from nomos_mutants.mutant import MutantError, find
+from nomos_mutants.mutant import ORIGINAL, MutantError, find, serve_with
 
 
 def main() -> None:
@@ -15,11 +15,12 @@ def main() -> None:
         sys.stderr.write("usage: python -m nomos_mutants CLAUSE[/VARIANT]\n")
         sys.exit(2)
     try:
-        made = find(sys.argv[1])
+        # A mutant whose defect is in its file runs the original.
+        run = serve_with if sys.argv[1] == ORIGINAL else find(sys.argv[1]).run
     except MutantError as error:
         sys.stderr.write(f"nomos_mutants: {error}\n")
         sys.exit(2)
-    code = made.run(sys.argv[2:])
+    code = run(sys.argv[2:])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

@@ -11,8 +11,14 @@ from typing import Any
 
 from nomos_proto.provider import ConfigService
 
-FOLDERS = {"PROC": "process", "CFG": "config"}
+FOLDERS = {"PROC": "process", "CFG": "config", "CMP": "compute", "REG": "registry"}
 """Prefix of clause ids to the package that holds their mutants."""
+
+_GRACE = "1.2"
+"""Seconds for calls in flight at the end: less than the limits under which mutants are judged, not less than a call."""
+
+ORIGINAL = "original"
+"""What ``python -m nomos_mutants`` calls the correct provider."""
 
 Run = Callable[[Sequence[str]], int]
 """Becomes the provider: takes the command line, returns the exit code."""
@@ -34,6 +40,9 @@ class Mutant:
         run: becomes the provider.
         program: bytes of the provider's file, where the defect is in the file itself.
         mode: mode of that file.
+        file: name of that file.
+        by_chance: whether the defect strikes in some calls only, of any kind: which further clauses it breaks differs
+            from run to run, and `breaks` names those that are made to find it.
     """
 
     clause: str
@@ -43,6 +52,8 @@ class Mutant:
     run: Run
     program: bytes = b""
     mode: int = 0
+    file: str = "provider"
+    by_chance: bool = False
 
     @property
     def name(self) -> str:
@@ -50,7 +61,9 @@ class Mutant:
         return f"{self.clause}/{self.variant}" if self.variant else self.clause
 
 
-def mutant(clause: str, variant: str = "", *, defect: str, also: Iterable[str] = ()) -> Callable[[Any], Any]:
+def mutant(
+    clause: str, variant: str = "", *, defect: str, also: Iterable[str] = (), by_chance: bool = False
+) -> Callable[[Any], Any]:
     """Declare a mutant: above a provider class, a class of the v1 service, or a function that becomes the process.
 
     Args:
@@ -58,6 +71,7 @@ def mutant(clause: str, variant: str = "", *, defect: str, also: Iterable[str] =
         variant: tells mutants of one clause apart.
         defect: what is wrong, in one sentence.
         also: further clauses that the defect breaks by its nature.
+        by_chance: see `Mutant`.
     """
 
     def declare(subject: Any) -> Any:
@@ -70,6 +84,8 @@ def mutant(clause: str, variant: str = "", *, defect: str, also: Iterable[str] =
             _runner(subject),
             program=subject() if mode else b"",
             mode=mode,
+            file=getattr(subject, "__nomos_file__", "provider"),
+            by_chance=by_chance,
         )
         subject.__nomos_mutants__ = (*getattr(subject, "__dict__", {}).get("__nomos_mutants__", ()), made)
         return subject
@@ -77,11 +93,12 @@ def mutant(clause: str, variant: str = "", *, defect: str, also: Iterable[str] =
     return declare
 
 
-def program(*, mode: int) -> Callable[[Any], Any]:
-    """Say that a function returns the bytes of a provider's file, to be written with *mode*."""
+def program(*, mode: int, file: str = "provider") -> Callable[[Any], Any]:
+    """Say that a function returns the bytes of a provider's file, to be written as *file* with *mode*."""
 
     def note(subject: Any) -> Any:
         subject.__nomos_mode__ = mode
+        subject.__nomos_file__ = file
         return subject
 
     return note
@@ -105,7 +122,7 @@ def serve_with(argv: Sequence[str], *, provider: ConfigService | None = None, se
 
     if service is not None:
         setattr(serve, "V1Servicer", service)  # noqa: B010 # this process exists to be wrong
-    return serve.serve(provider or Original(), argv)
+    return serve.serve(provider or Original(), ["--grace", _GRACE, *argv])
 
 
 def _modules(package: str) -> Iterator[ModuleType]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -48,6 +52,37 @@ def fixed_port(port: int) -> Generator[None]:
 def listening(host: str) -> Generator[None]:
     """Bind *host* in place of the loopback interface."""
     with _binding(lambda: f"{host}:0"):
+        yield
+
+
+def free_port(ports: range) -> int:
+    """Return a port of *ports* that nobody listens on, tried from one that depends on the process."""
+    for turn in range(len(ports)):
+        port = ports[(os.getpid() + turn) % len(ports)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("every port of the range is taken")
+
+
+@contextmanager
+def patient() -> Generator[None]:
+    """Wait without limit for running calls when a signal asks for the end; after Shutdown as ever."""
+    made = serve._new_server  # noqa: SLF001 # a mutant changes what is inside
+    by_shutdown = threading.Event()
+
+    class Ending(serve._Ending):  # noqa: SLF001 # as above
+        def request(self) -> None:
+            by_shutdown.set()
+            super().request()
+
+    def new_server() -> grpc.Server:
+        server = made()
+        stop = server.stop
+        server.stop = lambda grace: stop(grace if by_shutdown.is_set() or not grace else 3000.0)  # type: ignore[method-assign] # as above
+        return server
+
+    with patch.object(serve, "_Ending", Ending), patch.object(serve, "_new_server", new_server):
         yield
 
 

@@ -50,13 +50,20 @@ class _Rooted(Original):
         raise ProviderError(f"nothing at {path[-1][:80]!r}", "NOT_FOUND")
 
 
-@mutant("CFG-FETCH-001", defect="before Init nothing is found")
+@mutant("CFG-FETCH-001", defect="before any Init nothing is found", also=("CFG-INIT-013", "CFG-SCHED-001"))
 class NotFoundBeforeInit(Original):
     """Takes no configuration for an empty one."""
 
+    _tried = False
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Note that one was tried."""
+        self._tried = True
+        super().init(alias, config, source_file_path, context=context)
+
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Answer NOT_FOUND."""
-        if self._current is None and not self._closed:
+        if not self._tried and not self._closed:
             raise ProviderError(f"nothing at {'.'.join(path[:4])}", "NOT_FOUND")
         return super().fetch(path, context=context)
 
@@ -72,7 +79,11 @@ class EmptyBeforeInit(Original):
         return super().fetch(path, context=context)
 
 
-@mutant("CFG-FETCH-002", defect="a path below a scalar answers the scalar")
+@mutant(
+    "CFG-FETCH-002",
+    defect="a path below a scalar answers the scalar",
+    also=("CFG-FETCH-006", "CFG-FETCH-010", "CFG-SCHED-001"),
+)
 class StopsAtScalar(Original):
     """Walks as far as it can."""
 
@@ -91,7 +102,12 @@ class StopsAtScalar(Original):
             raise
 
 
-@mutant("CFG-FETCH-002", "null", defect="an absent key of an existing map answers null")
+@mutant(
+    "CFG-FETCH-002",
+    "null",
+    defect="an absent key of an existing map answers null",
+    also=("CFG-FETCH-010", "CFG-VALUE-010"),
+)
 class NullForAbsent(Original):
     """Uses a lookup with a default."""
 
@@ -113,7 +129,7 @@ class NullForAbsent(Original):
             raise
 
 
-@mutant("CFG-FETCH-003", defect="an empty segment in the middle is skipped")
+@mutant("CFG-FETCH-003", defect="an empty segment in the middle is skipped", also=("CFG-SCHED-001",))
 class SkipsEmpty(Original):
     """Filters what it does not like."""
 
@@ -125,7 +141,7 @@ class SkipsEmpty(Original):
         )  # has a middle
 
 
-@mutant("CFG-FETCH-003", "code", defect="an empty segment is NOT_FOUND")
+@mutant("CFG-FETCH-003", "code", defect="an empty segment is NOT_FOUND", also=("CFG-SCHED-001",))
 class EmptyIsNotFound(Original):
     """Looks for a file without a name."""
 
@@ -165,7 +181,7 @@ class DecodesDots(Original):
         return super().fetch(decoded, context=context)
 
 
-@mutant("CFG-FETCH-005", defect="the empty path answers INTERNAL")
+@mutant("CFG-FETCH-005", defect="the empty path answers INTERNAL", also=("CFG-ERROR-005",))
 class RootFails(Original):
     """Never thought of the root."""
 
@@ -176,7 +192,7 @@ class RootFails(Original):
         return super().fetch(path, context=context)
 
 
-@mutant("CFG-FETCH-006", defect="a very long segment ends the process")
+@mutant("CFG-FETCH-006", defect="a very long segment ends the process", also=("PROC-SURFACE-005",))
 class DiesOfLength(Original):
     """Has a buffer."""
 
@@ -201,7 +217,7 @@ class HidesForbidden(Original):
             raise
 
 
-@mutant("CFG-FETCH-008", defect="a source that cannot be parsed is an empty map")
+@mutant("CFG-FETCH-008", defect="a source that cannot be parsed is an empty map", also=("CFG-SCHED-001",))
 class SwallowsBroken(Original):
     """Catches and goes on."""
 
@@ -236,25 +252,6 @@ class FindsPrefixes(Original):
             return found[hits[0]]
 
 
-@mutant(
-    "CFG-FETCH-011",
-    defect="a map answers with the number of the call in it once in seven times",
-    also=("CFG-VALUE-001",),
-)
-class Counts(Original):
-    """Tells how often it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._calls = itertools.count(1)
-
-    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
-        """Add the number."""
-        found = super().fetch(path, context=context)
-        number = next(self._calls)
-        return {**found, "calls": number} if isinstance(found, dict) and number % 7 == 0 else found
-
-
 @mutant("CFG-PATH-001", defect="segments are joined to a file name")
 class Joins(_Rooted):
     """Checks nothing."""
@@ -263,8 +260,14 @@ class Joins(_Rooted):
         """Read what the joined name names, if the original finds nothing."""
         try:
             return super().fetch(path, context=context)
-        except ProviderError:
-            if self._current is None or "" in path or not path or len(path) > 64:  # short paths only
+        except ProviderError as error:
+            if (
+                error.code not in {"NOT_FOUND", "INVALID_SPEC"}
+                or self._current is None
+                or "" in path
+                or not path
+                or len(path) > 64
+            ):  # short paths only
                 raise
             return self.naive(path)
 
@@ -305,7 +308,7 @@ class FollowsLinks(_Rooted):
             raise
 
 
-@mutant("CFG-CONC-001", defect="callers at once may get each other's answers")
+@mutant("CFG-CONC-001", defect="callers at once may get each other's answers", by_chance=True)
 class SharesState(Original):
     """Keeps the path of the call in itself."""
 
@@ -347,7 +350,7 @@ class Burns(Original):
         return super().fetch(path, context=context)
 
 
-@mutant("CFG-DEADLINE-002", defect="a call that is cancelled spoils the next one")
+@mutant("CFG-DEADLINE-002", defect="a call that is cancelled spoils the next one", also=("CFG-DEADLINE-001",))
 class SpoiledByCancel(Original):
     """Reuses what a cancelled call left."""
 
@@ -364,7 +367,7 @@ class SpoiledByCancel(Original):
             self._spoiled = True
 
 
-@mutant("CFG-SCHED-001", defect="three answers in a hundred are wrong", also=("CFG-VALUE-001",))
+@mutant("CFG-SCHED-001", defect="three answers in a hundred are wrong", also=("CFG-VALUE-001",), by_chance=True)
 class Wavers(Original):
     """Answers NOT_FOUND now and then."""
 

@@ -9,25 +9,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from nomos_mutants.mutant import mutant
 from nomos_mutants.original import Original
+from nomos_proto import wire
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
+from nomos_proto.servicer import V1Servicer
 from nomos_reference.config.files_provider import FilesSource
 from nomos_reference.config.settings import Settings
 
 Config = Mapping[str, Any]
 
 
-@mutant("CFG-INIT-001", defect="the good Init is refused for want of a key that nobody documents")
+@mutant(
+    "CFG-INIT-001",
+    defect="the good Init is refused for want of a key that nobody documents",
+    also=("CFG-SCHED-001", "PROC-SURFACE-007"),
+)
 class WantsToken(Original):
     """Wants a token."""
 
     def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
-        """Refuse without one."""
-        if "token" not in config:
-            raise ProviderError("token: is required and was not given", "INVALID_SPEC")
+        """Refuse what is good otherwise, without one."""
         super().init(alias, config, source_file_path, context=context)
+        if "max_depth" in config and "overlay" not in config:
+            self._current = None
+            raise ProviderError("token: is required and was not given", "INVALID_SPEC")
 
 
 @mutant("CFG-INIT-002", defect="without its required key it serves the working folder")
@@ -69,7 +78,7 @@ class RefusesOnce(Original):
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-003", "code", defect="an invalid value is FAILED_PRECONDITION")
+@mutant("CFG-INIT-003", "code", defect="an invalid value is FAILED_PRECONDITION", also=("CFG-SCHED-001",))
 class InvalidIsPrecondition(Original):
     """Has one code for everything."""
 
@@ -123,12 +132,16 @@ class CrashesOnStrangers(Original):
 
     def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
         """Fail where nobody looked."""
-        if any(key not in {"directory", "overlay", "alias", "type", "version"} for key in config):
+        if "nomos-unknown" in config:
             raise ProviderError("unexpected key")
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-007", defect="the alias names a folder below the directory, if there is one of that name")
+@mutant(
+    "CFG-INIT-007",
+    defect="the alias names a folder below the directory, if there is one of that name",
+    also=("PROC-SURFACE-008",),
+)
 class AliasIsFolder(Original):
     """Uses the alias as configuration."""
 
@@ -147,7 +160,11 @@ class EmptyAlias(Original):
         super().init(alias or "unnamed", config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-009", defect="after an Init that failed every other one fails")
+@mutant(
+    "CFG-INIT-009",
+    defect="after an Init that failed every other one fails",
+    also=("CFG-ERROR-003", "CFG-INIT-002", "CFG-INIT-003", "CFG-INIT-004", "CFG-SCHED-001"),
+)
 class NeverForgives(Original):
     """Ends in an error state."""
 
@@ -185,14 +202,18 @@ class IgnoresSourceFile(Original):
 
 
 @mutant("CFG-INIT-012", defect="an Init without its config field ends the process")
-class DiesWithoutConfig(Original):
+class DiesWithoutConfig(V1Servicer):
     """Never looks whether the map is there."""
 
-    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
-        """Die of an empty configuration on a fresh process with a source path."""
-        if not config and self._current is None and alias:
+    def Init(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Die of a request that has an alias and no configuration, not even an empty one."""
+        try:
+            numbers = {number for number, *_ in wire.read_fields(request)}
+        except wire.WireError:
+            numbers = set()
+        if 1 in numbers and 2 not in numbers:
             os._exit(70)
-        super().init(alias, config, source_file_path, context=context)
+        return super().Init(request, context)
 
 
 @mutant("CFG-INIT-013", defect="first Inits at once overwrite each other half way")
@@ -223,7 +244,11 @@ class RacesInInit(Original):
         return super().fetch(["nowhere", *path] if self._spoiled else path, context=context)
 
 
-@mutant("CFG-REINIT-001", defect="a second Init with the same configuration loses it")
+@mutant(
+    "CFG-REINIT-001",
+    defect="a second Init with the same configuration loses it",
+    also=("CFG-DEADLINE-002", "CFG-INIT-013", "CFG-REINIT-004", "CFG-REINIT-006", "CFG-SCHED-001"),
+)
 class LosesOnSecond(Original):
     """Clears before it looks."""
 
@@ -284,7 +309,11 @@ class HalfReplaces(Original):
         return super().fetch(["nowhere", *path] if self._half else path, context=context)
 
 
-@mutant("CFG-REINIT-005", defect="after another Init names that were fetched before come from the first folder")
+@mutant(
+    "CFG-REINIT-005",
+    defect="after another Init names that were fetched before come from the first folder",
+    also=("CFG-SCHED-001",),
+)
 class CachesAcross(Original):
     """Keeps its cache over an Init."""
 
@@ -306,15 +335,21 @@ class GapInInit(Original):
     """Empties itself first."""
 
     _gap = False
+    _running = 0
+    _guard = threading.Lock()
 
     def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
-        """Leave a gap."""
-        self._gap = self._current is not None
+        """Leave a gap, unless it is one of several first Inits at once."""
+        with self._guard:
+            self._gap = self._current is not None and not self._running
+            self._running += 1
         try:
             time.sleep(0.01)
             super().init(alias, config, source_file_path, context=context)
         finally:
-            self._gap = False
+            with self._guard:
+                self._running -= 1
+                self._gap = False
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Find nothing in the gap."""

@@ -16,7 +16,7 @@ import grpc
 
 from nomos_mutants.mutant import mutant, serve_with
 from nomos_mutants.original import Original
-from nomos_mutants.variations import serving
+from nomos_mutants.variations import patient, serving
 from nomos_proto import serve
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
@@ -36,7 +36,7 @@ class _Deaf(serve._Ending):  # noqa: SLF001 # a mutant changes what is inside
         return entered
 
 
-@mutant("PROC-SIGNAL-001", defect="it ignores SIGTERM")
+@mutant("PROC-SIGNAL-001", defect="it ignores SIGTERM", also=("PROC-SIGNAL-003",))
 def ignores_sigterm(argv: Sequence[str]) -> int:
     """End with Shutdown only."""
     with serving("_Ending", type("Deaf", (_Deaf,), {"numbers": (signal.SIGTERM,)})):
@@ -110,11 +110,33 @@ class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
             return reason
 
 
-@mutant("PROC-SIGNAL-003", defect="it forgets a SIGTERM that arrives while calls run")
+@mutant(
+    "PROC-SIGNAL-003",
+    defect="it forgets a signal that arrives while calls run",
+    also=("PROC-SHUTDOWN-002", "PROC-SIGNAL-002"),
+)
 def ends_when_idle(argv: Sequence[str]) -> int:
     """Look for the signal between calls only."""
     with serving("_Ending", _EndsWhenIdle):
         return serve_with(argv, provider=_Busy())
+
+
+@mutant(
+    "PROC-SIGNAL-003",
+    "patient",
+    defect="after a signal it waits without limit for the calls that run",
+    also=("PROC-SIGNAL-002",),
+)
+def waits_for_calls(argv: Sequence[str]) -> int:
+    """Stop gracefully, with all the time in the world."""
+    with patient():
+        return serve_with(argv)
+
+
+@mutant("PROC-SIGNAL-004", defect="SIGTERM cuts off the calls that run")
+def cuts_off(argv: Sequence[str]) -> int:
+    """Stop at once."""
+    return serve_with(["--grace", "0", *argv])
 
 
 @mutant("PROC-SIGNAL-005", defect="it exits with code 1 after an orderly end")
@@ -139,7 +161,12 @@ class ShutdownFails(V1Servicer):
         raise ProviderError("nothing to close")
 
 
-@mutant("PROC-SHUTDOWN-001", "used", defect="Shutdown hangs once something was fetched")
+@mutant(
+    "PROC-SHUTDOWN-001",
+    "used",
+    defect="Shutdown hangs once something was fetched",
+    also=("CFG-SCHED-001", "PROC-SURFACE-003"),
+)
 class ShutdownHangs(Original):
     """A provider that waits for a connection that it holds itself."""
 
@@ -155,6 +182,19 @@ class ShutdownHangs(Original):
         if self._used:
             time.sleep(30)
         super().shutdown()
+
+
+@mutant("PROC-SHUTDOWN-001", "mute", defect="it exits before it answers Shutdown", also=("PROC-SHUTDOWN-004",))
+class ShutdownExits(V1Servicer):
+    """A service that takes the shortest way."""
+
+    def Shutdown(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Clean up and exit inside the handler."""
+        self.provider.shutdown()
+        listen = os.environ.get("NOMOS_LISTEN", "").removeprefix("unix:")
+        for path in (listen, f"{listen}.lock"):
+            Path(path or "/nonexistent").unlink(missing_ok=True)
+        os._exit(0)
 
 
 @mutant("PROC-SHUTDOWN-002", defect="it answers Shutdown and runs on")
@@ -208,7 +248,25 @@ class ShutdownWantsInit(V1Servicer):
         raise ProviderError("call Init first", "INVALID_STATE")
 
 
-@mutant("PROC-SHUTDOWN-005", defect="it serves on from its configuration for a second after Shutdown")
+@mutant("PROC-SHUTDOWN-008", defect="before Init it answers nobody but its first caller")
+class KnowsOneCaller(V1Servicer):
+    """A service that runs on when its caller has left, and serves nobody any more."""
+
+    _caller = ""
+
+    def Health(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Refuse a second caller, unless there is a configuration or he came before."""
+        self._caller = self._caller or context.peer()
+        if context.peer() != self._caller and not self.provider.info().alias:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "my caller has left")
+        return super().Health(request, context)
+
+
+@mutant(
+    "PROC-SHUTDOWN-005",
+    defect="it serves on from its configuration for a second after Shutdown",
+    also=("PROC-SHUTDOWN-002",),
+)
 class ServesOn(V1Servicer):
     """A service that ends late and forgets nothing."""
 
@@ -327,4 +385,15 @@ class Slows(Original):
         """Take a little longer each time."""
         self._calls += 1
         time.sleep(self._calls * 0.00005)
+        return super().fetch(path, context=context)
+
+
+@mutant("PROC-LEAK-004", defect="for each caller who has left a slow Fetch a descriptor stays open")
+class KeepsSource(Original):
+    """Closes its source when it has read it, and not when nobody waits for it any more."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Open something that stays open if the caller leaves."""
+        if path and path[0] == "slow":
+            context.on_cancel(lambda: os.open(os.devnull, os.O_RDONLY))
         return super().fetch(path, context=context)

@@ -19,7 +19,15 @@ from nomos_proto.servicer import V1Servicer
 @mutant(
     "PROC-SURFACE-001",
     defect="Info is not implemented",
-    also=("CFG-INFO-001", "CFG-INFO-002", "CFG-INFO-003", "CFG-INFO-004", "CFG-INFO-006", "CFG-SCHED-001"),
+    also=(
+        "CFG-INFO-001",
+        "CFG-INFO-002",
+        "CFG-INFO-003",
+        "CFG-INFO-004",
+        "CFG-INFO-006",
+        "CFG-INFO-007",
+        "CFG-SCHED-001",
+    ),
 )
 class NoInfo(V1Servicer):
     """A service of four methods."""
@@ -74,7 +82,12 @@ class TakesGarbage(V1Servicer):
         return super().Fetch(request, context)
 
 
-@mutant("PROC-SURFACE-004", "dies", defect="a malformed Init ends the process")
+@mutant(
+    "PROC-SURFACE-004",
+    "dies",
+    defect="a malformed Init ends the process",
+    also=("CFG-FETCH-001", "CFG-INIT-009"),
+)
 class DiesOfGarbage(V1Servicer):
     """A service that does not survive garbage."""
 
@@ -96,6 +109,37 @@ class DiesOfSize(V1Servicer):
         if len(request) > 4 * 1024 * 1024:
             os._exit(139)
         return super().Fetch(request, context)
+
+
+class _Question(grpc.GenericRpcHandler):
+    """Takes note of who asks for the health service of gRPC."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Note the question, and leave it to nobody."""
+        self.asked = self.asked or handler_call_details.method.startswith("/grpc.health.")
+        return None
+
+
+@mutant("PROC-SURFACE-006", defect="after a question for grpc.health.v1 a Health fails")
+def confuses_health(argv: Sequence[str]) -> int:
+    """Serve two kinds of Health with one state."""
+    made, question = servicer.handlers, _Question()
+
+    class Confused(V1Servicer):
+        """Fails once after the question."""
+
+        def Health(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+            """Fail if the other one was asked for."""
+            if question.asked:
+                question.asked = False
+                context.abort(grpc.StatusCode.INTERNAL, "which Health?")
+            return super().Health(request, context)
+
+    with serving("handlers", lambda v1, v2: (question, *made(v1, v2))):
+        return serve_with(argv, service=Confused)
 
 
 @mutant("PROC-SURFACE-007", defect="the key `type` of the configuration replaces the type")

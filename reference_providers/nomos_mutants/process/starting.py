@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Sequence
 
-from nomos_mutants.mutant import mutant, program, serve_with
+from nomos_mutants.mutant import ORIGINAL, mutant, program, serve_with
 from nomos_mutants.original import Original
-from nomos_mutants.variations import announcing, fixed_port, listening
+from nomos_mutants.variations import announcing, fixed_port, free_port, listening
 from nomos_proto.provider import CallContext
 
 
@@ -108,7 +108,7 @@ def same_port(argv: Sequence[str]) -> int:
 @program(mode=0o777)
 def writable_by_all() -> bytes:
     """A correct provider in a file with mode 0777."""
-    return f'#!/bin/sh\nexec {sys.executable} -m nomos_reference config/files "$@"\n'.encode()
+    return f'#!/bin/sh\nexec {sys.executable} -m nomos_mutants {ORIGINAL} "$@"\n'.encode()
 
 
 @mutant("PROC-START-008", defect="it refuses --log-level")
@@ -228,8 +228,8 @@ class DebugPort(Original):
 
 @mutant("PROC-LISTEN-002", defect="it takes a port from a range of its own")
 def own_range(argv: Sequence[str]) -> int:
-    """Choose a port by the process id."""
-    with fixed_port(20_000 + os.getpid() % 10_000):
+    """Choose a port by the process id, and the next free one where it is taken."""
+    with fixed_port(free_port(range(20_000, 30_000))):
         return serve_with(argv)
 
 

@@ -1,0 +1,136 @@
+"""Mutants of terminate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nomos_contracts.compute.interface import (
+    InstanceStatus,
+    ProviderError,
+)
+from nomos_mutants.compute.original import Original, mutant
+
+
+@mutant(
+    "CMP-TERM-001",
+    defect="terminate of an instance that runs does nothing",
+    also=("CMP-TERM-003", "CMP-SCHED-001"),
+)
+class Deaf(Original):
+    """Asks, and does not look whether it was heard."""
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Ignore what runs."""
+        found = await self.get(provider_id)
+        if found is None or found.status is not InstanceStatus.RUNNING:
+            await super().terminate(provider_id, region)
+
+
+@mutant(
+    "CMP-TERM-002",
+    defect="terminate of a terminated instance fails with NOT_FOUND",
+    also=("CMP-TERM-003", "CMP-SCHED-001"),
+)
+class NeverTwice(Original):
+    """Was never tried twice."""
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Fail for what is over."""
+        found = await self.get(provider_id)
+        if found is not None and found.status is InstanceStatus.TERMINATED:
+            raise ProviderError("there is no such instance", "NOT_FOUND", provider=self.name)
+        await super().terminate(provider_id, region)
+
+
+@mutant("CMP-TERM-002", "fifth", defect="terminate fails the fifth time after the end", also=("CMP-TERM-003",))
+class FourTimes(Original):
+    """Remembers one id."""
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self._times: dict[str, int] = {}
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Fail the fifth time after the end."""
+        found = await self.get(provider_id)
+        await super().terminate(provider_id, region)
+        if found is not None and found.status is InstanceStatus.TERMINATED:
+            self._times[provider_id] = self._times.get(provider_id, 0) + 1
+            if self._times[provider_id] == 5:
+                raise ProviderError("the instance is terminated", "INVALID_STATE", provider=self.name)
+
+
+@mutant("CMP-TERM-003", defect="terminate while another one is under way fails with INVALID_STATE")
+class OneAtATime(Original):
+    """Has a lock that it does not wait for."""
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self._busy: set[str] = set()
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Fail while it is busy."""
+        import asyncio
+
+        if provider_id in self._busy:
+            raise ProviderError("the instance is being terminated", "INVALID_STATE", provider=self.name)
+        self._busy.add(provider_id)
+        try:
+            await asyncio.sleep(0.02)
+            await super().terminate(provider_id, region)
+        finally:
+            self._busy.discard(provider_id)
+
+
+@mutant("CMP-TERM-004", defect="terminate of an unknown id fails with INVALID_STATE", also=("CMP-ERROR-016",))
+class UnknownIsState(Original):
+    """Has one code for all."""
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Change the code."""
+        try:
+            await super().terminate(provider_id, region)
+        except ProviderError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            raise ProviderError(error.message, "INVALID_STATE", provider=self.name) from error
+
+
+@mutant("CMP-TERM-005", defect="terminate of an instance that starts does nothing")
+class TooEarly(Original):
+    """Ends what runs only."""
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Ignore what starts, once it is older than this call."""
+        machine = self.cloud.peek(provider_id)
+        if machine is not None and machine.status(self.cloud.now, self.settings) is InstanceStatus.PENDING:
+            return
+        await super().terminate(provider_id, region)
+
+
+@mutant("CMP-TERM-006", defect="terminate ends all instances of one control plane")
+class EndsAll(Original):
+    """Ends by tag."""
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """End the youngest sibling too."""
+        await super().terminate(provider_id, region)
+        owners = {made: key[0] for key, (_, made) in self._spawned.items()}
+        owner = owners.get(provider_id, "")
+        siblings = [made for made, one in owners.items() if one == owner and owner.endswith("-one")]
+        if siblings:
+            await super().terminate(siblings[-1], region)
+
+
+@mutant("CMP-TERM-006", "beginnings", defect="terminate matches beginnings of ids")
+class EndsByBeginning(Original):
+    """Hands the id to a filter."""
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Match beginnings."""
+        if self.cloud.peek(provider_id) is None and len(provider_id) >= 4:  # the filter's least
+            for one in await super().list():
+                if one.id.startswith(provider_id):
+                    await super().terminate(one.id)
+        await super().terminate(provider_id, region)
