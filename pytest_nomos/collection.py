@@ -16,11 +16,15 @@ import pytest
 
 from nomos_contracts.clause import CONTRACTS_OF, Tier
 from nomos_contracts.contract import Contract
+from pytest_nomos.host.reaping import ReaperError
 from pytest_nomos.report.folder import ReportError
 from pytest_nomos.session.reporting import open_stream
 from pytest_nomos.session.run import Run
+from pytest_nomos.session.shard import Shard, ShardError
 from pytest_nomos.settings import SettingsError, find_settings, load_settings
 from pytest_nomos.targets.plan import TargetError, plan_targets
+from pytest_nomos.targets.surroundings import Surroundings
+from pytest_nomos.targets.ways import parse_transports
 
 PREFIX = "nomos/"
 RUN = pytest.StashKey[Run]()
@@ -37,6 +41,7 @@ def activate(config: pytest.Config) -> None:
     """
     run = _read(config)
     config.stash[RUN] = run
+    config.add_cleanup(run.close)
     config.addinivalue_line("markers", "nomos(clause, level, tier, interface): a check of a provider's contract")
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
@@ -58,7 +63,6 @@ def activate(config: pytest.Config) -> None:
         ("nomos-terminal", terminal.Terminal(run)),
     ):
         config.pluginmanager.register(plugin, name)
-    config.add_cleanup(run.close)
 
 
 def _read(config: pytest.Config) -> Run:
@@ -71,12 +75,26 @@ def _read(config: pytest.Config) -> Run:
     report = config.getoption("nomos_report")
     named = config.getoption("nomos_settings")
     tier = config.getoption("nomos_tier")
+    part = config.getoption("nomos_shard")
+    transport = config.getoption("nomos_transport")
     if named and not (invoked_in / named).is_file():
         raise pytest.UsageError(f"--nomos-settings={named}: there is no such file")
+    surroundings = Surroundings()
+    config.add_cleanup(surroundings.close)
     try:
+        shard = Shard.parse(part) if part else None
         settings = load_settings(invoked_in / named if named else find_settings(invoked_in))
-        plans = plan_targets(specs, settings, invoked_in, tier=Tier(tier) if tier else None)
-    except (SettingsError, TargetError) as error:
+        plans = plan_targets(
+            specs,
+            settings,
+            invoked_in,
+            surroundings,
+            tier=Tier(tier) if tier else None,
+            transports=parse_transports(transport) if transport else (),
+        )
+    except ShardError as error:
+        raise pytest.UsageError(f"--nomos-shard: {error}") from None
+    except (SettingsError, TargetError, ReaperError) as error:
         raise pytest.UsageError(str(error)) from None
     return Run(
         settings=settings,
@@ -84,6 +102,8 @@ def _read(config: pytest.Config) -> Run:
         seed=int(written) if written is not None else secrets.randbelow(2**32),
         report_dir=(invoked_in / report).absolute() if report else None,
         argv=tuple(str(word) for word in config.invocation_params.args),
+        surroundings=surroundings,
+        shard=shard,
     )
 
 
@@ -183,7 +203,8 @@ class Collection:
                 kept.append(item)
                 continue
             self._mark(item, clause_id)
-            (kept if _chosen(item.nodeid, run.selected) else dropped).append(item)
+            mine = run.shard is None or run.shard.holds(clause_id)
+            (kept if mine and _chosen(item.nodeid, run.selected) else dropped).append(item)
         if dropped:
             run.deselected = True
             config.hook.pytest_deselected(items=dropped)
@@ -214,6 +235,18 @@ class Collection:
         """Remember that the user chose a part."""
         if any(CLAUSE in item.stash for item in items):
             self._run.deselected = True
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tell the controller, which collects nothing, that the user chose a part (in a worker)."""
+        if self._run.worker:
+            output: dict[str, Any] = getattr(session.config, "workeroutput")  # noqa: B009 # pytest-xdist's
+            output["nomos_deselected"] = self._run.deselected
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear from each worker whether the user chose a part; one that died says nothing."""
+        output: dict[str, Any] = getattr(node, "workeroutput", {})
+        self._run.deselected = self._run.deselected or output.get("nomos_deselected", False)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
-import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from pydantic import BaseModel
 
-from nomos_contracts.provider import RunningProvider, Start, Starter, TargetFacts
+from nomos_contracts.clause import Process
+from nomos_contracts.provider import InterfaceProvider, RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.violation import Blocked
 from pytest_nomos.collection import CLAUSE, RUN
 from pytest_nomos.outcomes import OBSERVED
 from pytest_nomos.session.pool import TargetRun
 from pytest_nomos.session.run import Run
+from pytest_nomos.session.turns import Turns
 
 _MODULE = __name__
 
@@ -37,16 +37,39 @@ def _target_run(request: pytest.FixtureRequest, facts: TargetFacts) -> TargetRun
 
 
 @pytest.fixture
-def nomos_provider(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> RunningProvider:
-    """The shared process of the target, initialised with the good config."""
-    return _target_run(request, nomos_target).shared()
+def nomos_provider(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> RunningProvider | InterfaceProvider:
+    """The shared provider of the target, made from the good config: a process, or what has a function interface."""
+    run = _target_run(request, nomos_target)
+    return run.faces.shared() if run.plan.is_function_interface else run.shared()
 
 
 @pytest.fixture
-def nomos_fresh(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> Iterator[RunningProvider]:
-    """An own process without Init, stopped after the check."""
-    with _target_run(request, nomos_target).fresh() as provider:
+def nomos_fresh(
+    request: pytest.FixtureRequest, nomos_target: TargetFacts
+) -> Iterator[RunningProvider | InterfaceProvider]:
+    """A provider of its own, let go of after the check.
+
+    A process without Init; where the clause says so, one on which none succeeded. With a function interface: one made
+    from the good config, with nothing in it.
+    """
+    if _target_run(request, nomos_target).plan.is_function_interface:
+        with _target_run(request, nomos_target).faces.fresh() as face:
+            yield face
+        return
+    clause = _run_of(request).clauses[request.node.stash[CLAUSE]]
+    run = _target_run(request, nomos_target)
+    lend = run.uninitialised if clause.process is Process.UNINITIALISED else run.fresh
+    with lend() as provider:
         yield provider
+
+
+@pytest.fixture
+def nomos_configured(
+    request: pytest.FixtureRequest, nomos_target: TargetFacts
+) -> Iterator[Callable[[Mapping[str, Any]], InterfaceProvider]]:
+    """Makes providers of a function interface from the good config with some keys replaced; all are let go of."""
+    with _target_run(request, nomos_target).faces.configured() as make:
+        yield make
 
 
 @pytest.fixture
@@ -69,10 +92,10 @@ def nomos_samples(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> 
 
 
 @pytest.fixture
-def nomos_scratch() -> Iterator[Path]:
+def nomos_scratch(request: pytest.FixtureRequest) -> Iterator[Path]:
     """An empty folder, removed after the check."""
-    with tempfile.TemporaryDirectory(prefix="nomos-check-") as folder:
-        yield Path(folder)
+    with _run_of(request).surroundings.folders.lend("check") as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -120,10 +143,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let checks that are marked exclusive never run side by side, also over workers."""
+    """Let a check that is marked exclusive run with no other check beside it in another worker."""
     clause_id = item.stash.get(CLAUSE, None)
     run = item.config.stash[RUN]
-    if clause_id is None or not run.clauses[clause_id].exclusive:
+    if clause_id is None or not run.worker:
         return (yield)
-    with FileLock(run.common / "exclusive.lock"):
+    turns = Turns(run.common)
+    with turns.alone() if run.clauses[clause_id].exclusive else turns.shared():
         return (yield)

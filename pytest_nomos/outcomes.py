@@ -16,6 +16,7 @@ from pytest_nomos.report.replay import exchanges, mask, replay_line
 from pytest_nomos.session.reporting import secrets_of
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.verdicts import conclude
+from pytest_nomos.targets.plan import TargetPlan
 
 WORDS: Mapping[Outcome, tuple[str, str, str]] = {
     # Categories are pytest's own, so that `-ra` lists each report under our word.
@@ -26,6 +27,9 @@ WORDS: Mapping[Outcome, tuple[str, str, str]] = {
     Outcome.WARNED: ("xfailed", "a", "WARNED"),
 }
 _EXCUSED = "not claimed"
+_OVER: Mapping[str, str] = {"inproc": "in process", "wire": "over the wire"}
+MOST_LINES = 8
+LONGEST_LINE = 240
 CRASHED = "???"
 """What pytest-xdist writes for `when` in the report of a check whose worker died."""
 
@@ -45,6 +49,14 @@ class Outcomes:
             return
         plan = self._run.plans[item.stash[TARGET]]
         clause = self._run.clauses[clause_id]
+        if plan.transport not in clause.transports:
+            raise NotApplicable(f"tried only {' and '.join(_OVER[one] for one in clause.transports)}")
+        declared = self._run.capabilities(plan.name)
+        missing = [name for name in clause.capabilities if name not in declared]
+        preview = self._run.previews.get(plan.name)
+        # Nobody knows what a provider declares that cannot be made: its fixtures say why.
+        if missing and not (plan.is_function_interface and preview is not None and preview.failure):
+            raise NotApplicable(f"capability {', '.join(missing)} is not declared")
         samples = plan.settings.typed_samples()
         for name in clause.samples:
             if name in plan.settings.declined:
@@ -54,16 +66,22 @@ class Outcomes:
                 if preview is not None and preview.broke:
                     raise Blocked(f"clause:{preview.broke}", "the provider does not start")
                 raise Blocked(f"sample:{name}", f"nomos.toml gives no sample `{name}`")
-        missing = [name for name in clause.capabilities if name not in plan.settings.capabilities]
-        if missing:
-            raise NotApplicable(f"capability {', '.join(missing)} is not declared")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """After a check on the shared process, see that the provider is still well: its death belongs to this check."""
-        result = yield
-        if CLAUSE in pyfuncitem.stash and "nomos_provider" in pyfuncitem.fixturenames:
-            self._run.pool.run(pyfuncitem.stash[TARGET]).settle()
+        if CLAUSE not in pyfuncitem.stash:
+            return (yield)
+        run = self._run.pool.run(pyfuncitem.stash[TARGET])
+        target = run.faces if run.plan.is_function_interface else run
+        shared = "nomos_provider" in pyfuncitem.fixturenames
+        try:
+            result = yield
+            if shared:
+                target.settle()
+        except AssertionError as error:
+            target.distrust(error, shared=shared)
+            raise
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -149,15 +167,20 @@ class Outcomes:
                 "got": mask(error.got, hidden),
                 "evidence": mask(error.evidence, hidden),
                 "exchanges": exchanges(answers, hidden),
-                "replay": self._replay(error, clause, plan.spec, good),
+                "replay": self._replay(error, clause, plan, good),
             }
         return found
 
-    def _replay(self, error: Violation, clause: Clause, spec: str, good: Mapping[str, Any]) -> str:
-        """Return the line that shows the violation again: the whole schedule where there is one, else the last call."""
-        if "schedule" in error.evidence:
-            return f"pytest --nomos-provider={spec} --nomos-seed={self._run.seed} -k {clause.id}"
-        return replay_line(spec, error.answers[-1], good) if error.answers else ""
+    def _replay(self, error: Violation, clause: Clause, plan: TargetPlan, good: Mapping[str, Any]) -> str:
+        """Return the line that shows the violation again: the whole check where it takes more than one call."""
+        # What a provider of a function interface answers depends on what was called before.
+        several = "schedule" in error.evidence or (plan.is_function_interface and len(error.answers) != 1)
+        if several:
+            seed = f"--nomos-seed={self._run.seed}"
+            over = f" --nomos-transport={plan.transport}" if plan.twin else ""
+            return f"pytest --nomos-provider={plan.spec}{over} {seed} -k {clause.id}"
+        line = replay_line(plan.spec, error.answers[-1], good) if error.answers else ""
+        return f"{line} --transport={plan.transport}" if line and plan.twin else line
 
     def _tell(self, report: pytest.TestReport, record: Mapping[str, Any], clause: Clause, item: pytest.Item) -> None:
         """Tell pytest what the record says."""
@@ -277,8 +300,9 @@ def explain(record: Mapping[str, Any], clause: Clause) -> str:
         lines.append(f"  reason    {record['reason']}")
     lines.append(f"  mend      {clause.mend}")
     lines.extend(
-        f"  {name:<9} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        f"  {name:<9} {_cut(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}"
         for name, value in record.get("evidence", {}).items()
+        if value not in (None, "")
     )
     lines.extend(
         f"  exchange  {json.dumps(exchange, ensure_ascii=False)}" for exchange in record.get("exchanges", [])[-3:]
@@ -286,3 +310,9 @@ def explain(record: Mapping[str, Any], clause: Clause) -> str:
     if record.get("replay"):
         lines.append(f"  replay    {record['replay']}")
     return "\n".join(lines)
+
+
+def _cut(text: str) -> str:
+    """Return the last lines of *text*, indented, and long ones cut: the report holds all of it."""
+    last = text.rstrip("\n").split("\n")[-MOST_LINES:]
+    return "\n            ".join(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in last)

@@ -21,6 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--nomos-report", metavar="DIR", help="write report.json and summaries into DIR")
     group.addoption("--nomos-seed", metavar="N", help="seed of everything that is random (default: drawn and shown)")
     group.addoption("--nomos-tier", choices=("testing", "additional", "reference"), help="which set of clauses to run")
+    group.addoption(
+        "--nomos-shard", metavar="I/N", help="run part I of N of the contract; see `pytest-nomos report merge`"
+    )
+    group.addoption(
+        "--nomos-transport",
+        metavar="T",
+        help="how to reach providers of function interfaces: inproc, wire or inproc,wire (both must agree)",
+    )
     group.addoption("--nomos-settings", metavar="FILE", help="settings file instead of the nearest nomos.toml")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nomos_contracts.clause import CONTRACTS_OF, Profile, Tier
-from nomos_contracts.samples import SAMPLES_OF, sample_kinds
+from nomos_contracts.samples import sample_kinds, samples_of
 from nomos_contracts.verdict import CURRENT_EDITION, edition
 from pytest_nomos.host.limits import Limits
 from pytest_nomos.report.waiver import Waiver
@@ -25,11 +25,12 @@ class SettingsError(ValueError):
 
 
 class FromEnvironment(BaseModel):
-    """A value that is taken from the environment of the run and never shown."""
+    """A value that is taken from the environment of the run and never shown; `default` where there is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     variable: str = Field(alias="from", min_length=1)
+    default: str | None = None
 
 
 Text = str | FromEnvironment
@@ -67,7 +68,7 @@ class TargetSettings(BaseModel):
             SettingsError: a kind that does not exist, or a sample of the wrong shape.
         """
         try:
-            return SAMPLES_OF[self.interface].model_validate(self.samples)
+            return samples_of(self.interface).model_validate(self.samples)
         except ValidationError as error:
             raise SettingsError(f"samples: {explain(error)}") from error
 
@@ -119,7 +120,10 @@ def explain(error: ValidationError) -> str:
         if problem["type"] == "extra_forbidden":
             lines.append(f"{where}: there is no such key")
         else:
-            lines.append(f"{where}: {problem['msg'].removeprefix('Value error, ')}")
+            told = problem["msg"].removeprefix("Value error, ")
+            # Its reader writes TOML, not Python.
+            told = told.replace("valid tuple", "list").replace("valid dictionary", "table")
+            lines.append(f"{where}: {told}")
     return "; ".join(lines)
 
 
@@ -186,22 +190,25 @@ def resolve_text(value: Text, place: str) -> str:
     """Return *value*, read from the environment where it says so.
 
     Raises:
-        SettingsError: the variable is not set; *place* says where it was asked for.
+        SettingsError: the variable is not set, and nothing stands for it; *place* says where it was asked for.
     """
     if isinstance(value, str):
         return value
-    found = os.environ.get(value.variable)
+    found = os.environ.get(value.variable, value.default)
     if found is None:
         raise SettingsError(f"{place}: the environment variable {value.variable} is not set")
     return found
 
 
-def fill_in(value: Any, folder: Path) -> Any:
-    """Return *value* with `{here}` in each string replaced by *folder*, where the settings file lies."""
+def fill_in(value: Any, places: Mapping[str, Callable[[], str]]) -> Any:
+    """Return *value* with each of *places* (`{here}`) in its strings replaced; texts are asked for when needed."""
     if isinstance(value, str):
-        return value.replace("{here}", str(folder))
+        for place, text in places.items():
+            if place in value:
+                value = value.replace(place, text())
+        return value
     if isinstance(value, Mapping):
-        return {str(key): fill_in(item, folder) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+        return {str(key): fill_in(item, places) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
     if isinstance(value, list | tuple):
-        return [fill_in(item, folder) for item in value]  # pyright: ignore[reportUnknownVariableType] # JSON
+        return [fill_in(item, places) for item in value]  # pyright: ignore[reportUnknownVariableType] # JSON
     return value

@@ -27,12 +27,21 @@ class Terminal:
         lines = [
             f"nomos: edition {run.settings.edition}, seed {run.seed}, settings {run.settings.path or '(none found)'}"
         ]
+        lines += [f"nomos: all leaves out {spec}: {why}" for spec, why in run.surroundings.left_out.items()]
         for name, plan in run.plans.items():
             sha = digest(plan.subject) if plan.subject else None
             lines.append(
                 f"nomos: target {name} = {plan.spec}, interface {plan.interface}, tier {plan.tier}"
                 + (f", sha256:{sha[:16]}…" if sha else "")
             )
+            preview = run.previews.get(name)
+            if preview is not None and preview.failure:
+                lines.append(f"nomos: {name} does not start: {preview.failure.splitlines()[0]}")
+            elif plan.source is None and not run.worker:
+                lines.append(
+                    f"nomos: without a nomos.toml most of the contract stays blocked; "
+                    f"`pytest-nomos init {plan.spec}` writes one"
+                )
         return lines
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

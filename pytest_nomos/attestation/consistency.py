@@ -148,6 +148,8 @@ def _computed_again(report: Report, rules_of: RulesOf) -> Iterator[str]:
         return
     for ours, theirs in zip(again.targets, report.targets, strict=True):
         yield from _differences(ours, theirs)
+    if again.differences != report.differences:
+        yield "where the transports disagree is not what its records say"
     if again.exit_code != report.exit_code:
         yield f"its exit code is {report.exit_code}; computed again it is {again.exit_code}"
 

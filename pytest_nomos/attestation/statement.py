@@ -29,7 +29,8 @@ def statement(report: Report, content: bytes, target: TargetReport) -> dict[str,
         target: one of its targets.
 
     Raises:
-        NotAttestableError: the target has no file, the run is not complete, or a clause that was due was not judged.
+        NotAttestableError: the target has no file, the run is not complete, its transports disagree, or a clause that
+            was due was not judged.
     """
     _refuse_what_was_not_judged(report, target)
     subject = target.subject
@@ -98,6 +99,8 @@ def _refuse_what_was_not_judged(report: Report, target: TargetReport) -> None:
         raise NotAttestableError(f"{target.name}: the target has no file that a statement could be about")
     if not target.subject.unchanged:
         raise NotAttestableError(f"{target.name}: {target.subject.file} was changed while it was tried")
+    if unlike := [one.clause for one in report.differences if target.name in one.outcomes]:
+        raise NotAttestableError(f"{target.name}: its transports disagree about {', '.join(unlike)}")
     verdict = target.verdicts[target.profile]
     if verdict.unjudged:
         shown = ", ".join(verdict.unjudged[:5]) + (", …" if len(verdict.unjudged) > 5 else "")

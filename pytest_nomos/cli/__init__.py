@@ -14,6 +14,7 @@ _COMMANDS = {
     "call": ("pytest_nomos.cli.call", "call"),
     "clauses": ("pytest_nomos.cli.clauses", "clauses"),
     "report": ("pytest_nomos.cli.report", "report"),
+    "sweep": ("pytest_nomos.cli.sweep", "sweep"),
 }
 
 
@@ -62,7 +63,9 @@ def _expected() -> tuple[type[Exception], ...]:
     from pytest_nomos.host import ConfigError, MetadataError, ReaperError
     from pytest_nomos.report.folder import ReportError
     from pytest_nomos.report.merge import MergeError
+    from pytest_nomos.session.shard import ShardError
     from pytest_nomos.settings import SettingsError
+    from pytest_nomos.sweep.sweeping import SweepError
     from pytest_nomos.targets.plan import TargetError
 
     return (
@@ -73,5 +76,7 @@ def _expected() -> tuple[type[Exception], ...]:
         ReaperError,
         ReportError,
         SettingsError,
+        ShardError,
+        SweepError,
         TargetError,
     )

@@ -25,6 +25,10 @@ from pytest_nomos.session.certification import Certification, certify_target
 @click.option("--tier", type=click.Choice([tier.value for tier in Tier]), help="Which set of clauses is due.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything that is random.")
 @click.option("--workers", "-n", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("--shard", metavar="I/N", help="Run part I of N only; `report merge` makes one report of all parts.")
+@click.option(
+    "--transport", metavar="T", help="How to reach a function interface: inproc, wire or inproc,wire (both must agree)."
+)
 @click.option(
     "--sign-key",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -37,6 +41,8 @@ def certify(
     tier: str | None,
     seed: int | None,
     workers: int,
+    shard: str | None,
+    transport: str | None,
     sign_key: Path | None,
 ) -> None:
     """Hold TARGET against its whole contract, closed against everything in the repository but nomos.toml.
@@ -53,6 +59,8 @@ def certify(
             tier=tier,
             seed=seed,
             workers=workers,
+            shard=shard,
+            transport=transport,
             sign_key=sign_key,
         )
     )

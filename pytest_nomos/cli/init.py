@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pytest_nomos.session.discovery import discover, draft
+from nomos_contracts.clause import CONTRACTS_OF
+from pytest_nomos.report.folder import write_atomically
+from pytest_nomos.session.discovery import Discovery, discover, draft
+from pytest_nomos.session.drafting import draft_interface, implemented
+
+CONFIG = "config"
 
 
 @click.command()
@@ -29,25 +35,46 @@ from pytest_nomos.session.discovery import discover, draft
     show_default=True,
     help="File to write.",
 )
+@click.option(
+    "--interface",
+    help="The interface that TARGET implements, where neither its name nor Describe tells; config if not.",
+)
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
-def init(target: str, pairs: tuple[str, ...], output: Path, force: bool) -> None:
-    """Start TARGET, find out what it tells without knowledge of it, and write a commented nomos.toml.
+def init(target: str, pairs: tuple[str, ...], output: Path, interface: str | None, force: bool) -> None:
+    """Start or make TARGET, find out what it tells without knowledge of it, and write a commented nomos.toml.
 
     Exit code: 0 if the file was written, 1 if the provider does not start, 4 if it cannot be tried.
     """
     if output.exists() and not force:
         raise click.ClickException(f"{output} is there already; --force replaces it, -o names another file")
-    found = discover(target, dict(_pair(pair) for pair in pairs), Path.cwd(), output.absolute())
-    for line in found.story:
+    config = dict(_pair(pair) for pair in pairs)
+    wanted = interface or implemented(target) or CONFIG
+    found: Discovery | None = None
+    if wanted not in CONTRACTS_OF:
+        raise click.UsageError(
+            f"--interface {wanted}: there is no contract for it; there are {', '.join(CONTRACTS_OF)}"
+        )
+    if wanted == CONFIG:
+        found = discover(target, config, Path.cwd(), output.absolute())
+        if interface is None:
+            wanted = implemented(target, found.preview.describe) or CONFIG
+    if found is not None and wanted == CONFIG:
+        text = "" if found.failure else draft(found)
+        _finish(found.story, found.failure, text, output, found.next_command)
+    else:
+        drafted = draft_interface(target, wanted, config, Path.cwd(), output.absolute())
+        _finish(drafted.story, drafted.failure, drafted.text, output, f"pytest-nomos certify {target}")
+
+
+def _finish(story: Iterable[str], failure: str, text: str, output: Path, following: str) -> None:
+    for line in story:
         click.echo(line)
-    if found.failure:
-        click.echo(found.failure, err=True)
+    if failure:
+        click.echo(failure, err=True)
         raise SystemExit(1)
-    scratch = output.with_name(f".{output.name}.new")
-    scratch.write_text(draft(found), encoding="utf-8")
-    scratch.replace(output)
+    write_atomically(output, text.encode())
     click.echo(f"wrote {output}")
-    click.echo(f"next: pytest-nomos certify {target}")
+    click.echo(f"next: {following}")
 
 
 def _pair(text: str) -> tuple[str, Any]:

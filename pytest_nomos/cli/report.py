@@ -19,11 +19,12 @@ def report() -> None:
 @click.argument("path", type=_File)
 @click.option("--json", "as_json", is_flag=True, help="Print the report itself.")
 def show(path: Path, as_json: bool) -> None:
-    """Show the report PATH (report.json or its folder)."""
-    from pytest_nomos.report.folder import load_report, report_bytes
+    """Show the report PATH (report.json or its folder); of a killed run what it had seen, marked incomplete."""
+    from pytest_nomos.report.folder import report_bytes
     from pytest_nomos.report.markdown import markdown
+    from pytest_nomos.report.stream import read_report
 
-    found = load_report(path)
+    found = read_report(path)
     click.echo(report_bytes(found).decode() if as_json else markdown(found))
 
 
@@ -70,10 +71,13 @@ def verify(
 )
 def merge(paths: tuple[Path, ...], output: Path) -> None:
     """Merge the reports of the shards of one run into OUTPUT. Exit code: that of the whole."""
-    from pytest_nomos.report.folder import load_report, write_report
+    from pytest_nomos.report.folder import clear_folder, write_report
     from pytest_nomos.report.merge import merge as unite
+    from pytest_nomos.report.stream import read_report
 
-    whole = unite([load_report(path) for path in paths])
+    whole = unite([read_report(path) for path in paths])
+    # An attestation of an earlier report must not lie beside this one.
+    clear_folder(output)
     written = write_report(output, whole)
     click.echo(f"wrote {written.report}")
     raise SystemExit(whole.exit_code)
@@ -85,7 +89,8 @@ def merge(paths: tuple[Path, ...], output: Path) -> None:
 def badge(path: Path, output: Path) -> None:
     """Draw the badge of the report PATH."""
     from pytest_nomos.report.badge import badge as draw
-    from pytest_nomos.report.folder import load_report, write_atomically
+    from pytest_nomos.report.folder import write_atomically
+    from pytest_nomos.report.stream import read_report
 
-    write_atomically(output, draw(load_report(path)).encode())
+    write_atomically(output, draw(read_report(path)).encode())
     click.echo(f"wrote {output}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -31,8 +31,16 @@ REMEMBERED_BYTES: Final = 256 * 1024
 """Larger answers are kept without their value: 64 of them would fill the memory."""
 
 
+REFUSED: Final = frozenset({"INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED"})
+"""Codes after which it is known that an Init has changed nothing; others may come of a connection that broke."""
+
+
 class Conversation:
-    """Calls one provider and remembers the latest exchanges. Thread-safe."""
+    """Calls one provider and remembers the latest exchanges. Thread-safe.
+
+    Attributes:
+        maybe_initialised: whether an Init has succeeded, or it is not known of one that it has not.
+    """
 
     def __init__(self, alias: str, setup: Setup, limits: Limits) -> None:
         self._alias = setup.alias or alias
@@ -40,6 +48,7 @@ class Conversation:
         self._limits = limits
         self._answers: deque[Answer] = deque(maxlen=REMEMBERED)
         self._good_init: bytes | None = None
+        self.maybe_initialised = False
 
     def _caller(self) -> Caller | Reply:
         """Return what calls the provider, or the reply that stands for its absence."""
@@ -82,6 +91,8 @@ class Conversation:
         return answer
 
     def _remember(self, answer: Answer) -> None:
+        if answer.method == "Init" and answer.code not in REFUSED:
+            self.maybe_initialised = True
         size = len(answer.response or b"")
         if size > REMEMBERED_BYTES:
             value = f"({size} bytes)"
@@ -156,12 +167,15 @@ class Conversation:
             self._remember(answer)
             return answer
 
+        return self._begin(V1 + "Fetch", messages.encode_fetch_request(path), seconds, finish)
+
+    def _begin(self, method: str, request: bytes, seconds: float, finish: Callable[[Reply], Answer]) -> Pending:
         caller = self._caller()
         if isinstance(caller, Reply):
             pending = Pending(finish)
             pending.settle(caller)
             return pending
-        return caller.begin(V1 + "Fetch", messages.encode_fetch_request(path), seconds, finish)
+        return caller.begin(method, request, seconds, finish)
 
     def raw(
         self,
@@ -189,6 +203,24 @@ class Conversation:
         """
         request, shown = _call_request(function, args, interface)
         return self._exchange("Call", V2 + "Call", shown, request, self._seconds(timeout), decode=_decode_call)
+
+    def start_call(
+        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+    ) -> Pending:
+        """Begin a v2 `Call` and return at once.
+
+        Raises:
+            ProviderError: an argument has no place in a Value (INVALID_ARGUMENT).
+        """
+        request, shown = _call_request(function, args, interface)
+        seconds = self._seconds(timeout)
+
+        def finish(reply: Reply) -> Answer:
+            answer = to_answer("Call", shown, reply, _decode_call, seconds)
+            self._remember(answer)
+            return answer
+
+        return self._begin(V2 + "Call", request, seconds, finish)
 
     def stream(
         self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -43,6 +43,7 @@ class ProviderHost:
         folder: where the temporary folder is made; None for the system's own place.
         logs: folder in which log files are kept; None: they go with the temporary folder.
         pings: whether providers are pinged.
+        warm: Python modules that are imported once, so that a provider ``python -m`` one of them starts by fork.
         listener: called with each event, in the thread in which it happened; must not raise.
     """
 
@@ -53,6 +54,7 @@ class ProviderHost:
         *,
         logs: Path | None = None,
         pings: bool = True,
+        warm: Sequence[str] = (),
         listener: Callable[[Event], None] | None = None,
     ) -> None:
         self.limits = limits or Limits()
@@ -63,7 +65,7 @@ class ProviderHost:
         short = len(os.fsencode(self._folder)) <= SHORT
         self._sockets = self._folder if short else Path("/tmp", f"{name}-s")  # noqa: S108 # unguessable, mode 0700
         self._logs = logs
-        self._reaping = Reaping([self._folder] if short else [self._folder, self._sockets])
+        self._reaping = Reaping([self._folder] if short else [self._folder, self._sockets], warm)
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._providers: dict[str, HostedProvider] = {}

@@ -33,6 +33,10 @@ class Limits(BaseModel):
         schedule_seconds: seconds that random schedules may take.
         schedule_shrink: seconds for shortening a schedule that failed.
         schedule_replays: how often a schedule that failed is replayed.
+        spellings: paths that a check tries at most where it tries many spellings; evenly chosen from all of them.
+        load_operations: operations of a mixed load by many threads.
+        settle: seconds after which a change of a resource is seen everywhere.
+        boot: seconds from the creation of an instance until it runs.
         log: bytes of one log file at most; what follows is counted and dropped.
     """
 
@@ -57,6 +61,10 @@ class Limits(BaseModel):
     schedule_seconds: Seconds = 60.0
     schedule_shrink: Seconds = 3.0
     schedule_replays: Count = 10
+    spellings: Count = 5000
+    load_operations: Count = 100_000
+    settle: Seconds = 10.0
+    boot: Seconds = 60.0
     log: Count = 64 * 1024 * 1024
 
     @model_validator(mode="after")

@@ -22,7 +22,13 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Become = Callable[[dict[str, Any], int], None]
+    # The last step of a start: takes the request and the descriptor for failures, and does not return unless it fails.
 
 PR_SET_CHILD_SUBREAPER: Final = 36
 SWEEP_SECONDS: Final = 10.0
@@ -114,10 +120,11 @@ class Host:
 class Keeper:
     """Starts one provider, reports its end and sweeps what it left."""
 
-    def __init__(self, control: socket.socket, host: Host, wake: int) -> None:
+    def __init__(self, control: socket.socket, host: Host, wake: int, become: Become) -> None:
         self.control = control
         self.host = host
         self.wake = wake
+        self.become = become
         self.provider = 0
         self.ended = False
 
@@ -147,7 +154,7 @@ class Keeper:
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            execute(request, stdout, stderr, lifeline, writer)
+            execute(request, stdout, stderr, lifeline, writer, self.become)
         os.close(writer)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first wins
             os.setpgid(pid, pid)
@@ -172,8 +179,11 @@ class Keeper:
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
+                ended = self.ended
                 self.collect()
-                self.reap_orphans()
+                # The provider's own end is the usual news, and looking for orphans is a pass over all processes.
+                if self.ended == ended:
+                    self.reap_orphans()
             if self.control in ready or any(handle in ready for handle in self.host.watch()):
                 self.collect()
                 return
@@ -212,15 +222,15 @@ class Keeper:
             if self.provider:
                 with contextlib.suppress(OSError):
                     os.killpg(self.provider, signal.SIGKILL)
+            # Before the pass over all processes: mostly there is nothing but the provider, and it has ended.
+            if self.reaped_all():
+                return len(left)
             for pid in descendants(os.getpid()):
                 if pid != self.provider:
                     left.add(pid)
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
+            if self.reaped_all():
                 return len(left)
             # A death wakes us; the time is for one that was handed down while we looked elsewhere.
             if select.select([self.wake], [], [], 0.05)[0]:
@@ -228,13 +238,34 @@ class Keeper:
                     os.read(self.wake, 4096)
         return len(left)
 
+    def reaped_all(self) -> bool:
+        """Reap what has ended; whether nothing is left below this process, to which all orphans are handed."""
+        try:
+            while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+                if pid == self.provider:
+                    self.provider = 0  # its process id may become another process's
+        except ChildProcessError:
+            return True
+        return False
+
     def tell(self, message: dict[str, Any]) -> None:
         """Send *message* to the host, if it still is there."""
         with contextlib.suppress(OSError):
             self.control.sendall(pack(message))
 
 
-def execute(request: dict[str, Any], stdout: int, stderr: int, lifeline: int, failure: int) -> None:
+def replace(request: dict[str, Any], _failure: int) -> None:
+    """Replace this process by the program; its end of the pipe for failures closes with that.
+
+    Raises:
+        OSError: the program cannot be executed.
+    """
+    os.execve(request["program"], request["argv"], request["env"])  # noqa: S606 # the program itself, no shell
+
+
+def execute(
+    request: dict[str, Any], stdout: int, stderr: int, lifeline: int, failure: int, become: Become = replace
+) -> None:
     """Become the provider; never returns. What goes wrong is written to the descriptor *failure*."""
     stage = "process group"
     try:
@@ -259,7 +290,7 @@ def execute(request: dict[str, Any], stdout: int, stderr: int, lifeline: int, fa
         stage = "working folder"
         os.chdir(request["cwd"])
         stage = "program"
-        os.execve(request["program"], request["argv"], request["env"])  # noqa: S606 # the program itself, no shell
+        become(request, failure)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.write(failure, f"{error.errno or errno.EINVAL} {stage}".encode())
@@ -270,9 +301,10 @@ def execute(request: dict[str, Any], stdout: int, stderr: int, lifeline: int, fa
 class Reaper:
     """Forks a keeper for each start that the host asks for, until the host is gone."""
 
-    def __init__(self, channel: socket.socket, host: Host) -> None:
+    def __init__(self, channel: socket.socket, host: Host, become: Become) -> None:
         self.channel = channel
         self.host = host
+        self.become = become
         self.wake = wake_up()
         self.keepers: set[int] = set()
 
@@ -297,7 +329,7 @@ class Reaper:
         if len(descriptors) == DESCRIPTORS:
             pid = os.fork()
             if pid == 0:
-                keep(self.channel, self.host, descriptors)
+                keep(self.channel, self.host, descriptors, self.become)
             self.keepers.add(pid)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -335,13 +367,13 @@ class Reaper:
                 os.read(self.wake, 4096)
 
 
-def keep(channel: socket.socket, host: Host, descriptors: list[int]) -> None:
+def keep(channel: socket.socket, host: Host, descriptors: list[int], become: Become) -> None:
     """Be a keeper; never returns."""
     status = 1
     try:
         channel.close()
         control = socket.socket(fileno=descriptors[0])
-        Keeper(control, host, wake_up()).run(*descriptors[1:])
+        Keeper(control, host, wake_up(), become).run(*descriptors[1:])
         status = 0
     finally:
         os._exit(status)
@@ -361,7 +393,7 @@ def wake_up() -> int:
     return reader
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], become: Become = replace) -> None:
     """Run the reaper: the descriptor of its socket, the process id of the host, the folders to make and to remove."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGTTOU", "SIGTTIN"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -371,7 +403,7 @@ def main(arguments: list[str]) -> None:
     channel = socket.socket(fileno=int(arguments[0]))
     host = Host(int(arguments[1]))
     folders = arguments[2:]
-    reaper = Reaper(channel, host)
+    reaper = Reaper(channel, host, become)
     try:
         if os.getppid() != host.pid:
             return

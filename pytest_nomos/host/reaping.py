@@ -27,10 +27,12 @@ class Reaping:
 
     Attributes:
         folders: made by the reaper when it starts and removed by it at the end, however this process ends.
+        warm: modules that the reaper imports first, so that ``python -m`` of one of them starts by fork.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], warm: Sequence[str] = ()) -> None:
         self.folders = tuple(folders)
+        self.warm = tuple(warm)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
@@ -54,15 +56,7 @@ class Reaping:
                 with theirs:
                     os.set_inheritable(theirs.fileno(), True)
                     self._process = subprocess.Popen(
-                        [
-                            sys.executable,
-                            "-I",
-                            "-S",
-                            reaper.__file__,
-                            str(theirs.fileno()),
-                            str(os.getpid()),
-                            *map(str, self.folders),
-                        ],
+                        self._command(theirs.fileno()),
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL,
@@ -87,6 +81,12 @@ class Reaping:
                 self._end()
                 raise ReaperError("the reaper process ended before it was ready")
             self._channel = ours
+
+    def _command(self, channel: int) -> list[str]:
+        program, modules = ["-I", "-S", reaper.__file__], list[str]()
+        if self.warm:
+            program, modules = ["-m", "pytest_nomos.host.warm"], [",".join(self.warm)]
+        return [sys.executable, *program, str(channel), str(os.getpid()), *modules, *map(str, self.folders)]
 
     def spawn(self, stdout: int, stderr: int, lifeline: int) -> socket.socket:
         """Fork a keeper that holds the three descriptors; return the socket to it.

@@ -19,6 +19,7 @@ from pytest_nomos.report.model import (
     VerdictRecord,
     WaiverRecord,
 )
+from pytest_nomos.report.parity import differences
 from pytest_nomos.report.rules import Rules, RulesOf, shipped_rules
 from pytest_nomos.report.waiver import WaiverState, audit_waivers
 
@@ -86,12 +87,14 @@ def build_report(
     reports = tuple(
         _target_report(run, target, results[target.name], outcomes, rules[target.name]) for target in targets
     )
+    unlike = tuple(differences(targets, results, rules))
     return Report(
         **_fields(run, RunHeader),
         finished=finished,
         complete=complete,
         targets=reports,
-        exit_code=worst_exit_code(target.exit_code for target in reports),
+        differences=unlike,
+        exit_code=1 if unlike else worst_exit_code(target.exit_code for target in reports),
     )
 
 

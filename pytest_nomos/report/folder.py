@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from pydantic import ValidationError
 
@@ -43,23 +42,37 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         ReportError: it cannot be written; *path* is then as it was.
     """
-    name = ""
+    name = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with _nameless(path.parent, name) as file:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        Path(name).replace(path)
-        name = ""
+            if not name.exists():
+                # By its number and through /proc: the only way to give a nameless file a name without privileges.
+                # Only with a folder's descriptor (unused, as the path is absolute) does Python follow the link there.
+                os.link(f"/proc/self/fd/{file.fileno()}", name, src_dir_fd=file.fileno())
+            name.replace(path)
     except OSError as error:
         raise ReportError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
-        if name:
-            with suppress(OSError):
-                Path(name).unlink()
+        with suppress(OSError):
+            name.unlink(missing_ok=True)
+
+
+def _nameless(folder: Path, name: Path) -> BinaryIO:
+    """Open a new file that has no name yet, so that a killed process leaves none; it is *name* where none can be had.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    name.unlink(missing_ok=True)
+    try:
+        return os.fdopen(os.open(folder, os.O_WRONLY | os.O_TMPFILE, 0o600), "wb")
+    except (OSError, AttributeError):
+        return name.open("xb")
 
 
 def report_bytes(report: Report) -> bytes:
@@ -128,7 +141,8 @@ def clear_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (REPORT, PROGRESS, SUMMARY, BADGE):
-            (folder / name).unlink(missing_ok=True)
+            for old in (folder / name, *folder.glob(f".{name}.*")):
+                old.unlink(missing_ok=True)
         for name in (ATTESTATION, CERTIFICATE):
             for old in (folder / f"{name}.json", *folder.glob(f"{name}.*.json")):
                 old.unlink(missing_ok=True)

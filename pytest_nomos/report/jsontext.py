@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import math
@@ -94,7 +95,8 @@ def clean(text: str) -> str:
 def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
     """Return *value* as JSON types that can be stored and shown: long texts cut, long and deep collections shortened.
 
-    Bytes become ``{"base64": …}``, numbers that JSON does not know their names. Doing it twice changes nothing more.
+    Bytes become ``{"base64": …}``, dataclasses maps of the fields that they have, numbers that JSON does not know their
+    names. Doing it twice changes nothing more.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -120,6 +122,9 @@ def plain(value: Any, depth: int = DEPTH_LIMIT) -> Any:
         if len(items) > ITEM_LIMIT:
             return [*(plain(item, depth - 1) for item in items[: ITEM_LIMIT - 1]), f"… ({len(items)} items)"]
         return [plain(item, depth - 1) for item in items]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return plain({name: item for name, item in pairs if item is not None}, depth)
     return clean(str(value))
 
 

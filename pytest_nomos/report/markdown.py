@@ -47,6 +47,13 @@ def _lines(report: Report) -> Iterator[str]:
         yield "Nothing was tried."
     for target in report.targets:
         yield from _target(target)
+    if report.differences:
+        yield "## The transports disagree"
+        yield ""
+        for unlike in report.differences:
+            outcomes = ", ".join(f"{inline(name)}: {outcome.value}" for name, outcome in unlike.outcomes.items())
+            yield f"- **{unlike.clause}** {outcomes}. {inline(unlike.got)}"
+        yield ""
     yield f"pytest-nomos {inline(report.kit)} · {inline(report.python)} · {inline(report.platform)}" + (
         f" · shard {report.shard}" if report.shard else ""
     )

@@ -16,6 +16,7 @@ SAME_TARGET = (
     "edition",
     "edition_digest",
     "transport",
+    "twin",
     "capabilities",
     "limits",
     "waivers",

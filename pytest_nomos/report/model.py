@@ -156,6 +156,7 @@ class TargetHeader(_Part):
         edition: the edition that it is judged by.
         seed: seed of the random schedules.
         transport: how it was reached.
+        twin: name of the same provider reached over the other transport in this run, empty where there is none.
         capabilities: capabilities that it declares.
         limits: the limits that differ from their defaults.
         samples: what the author gave.
@@ -178,6 +179,7 @@ class TargetHeader(_Part):
     edition: Text
     seed: int
     transport: Literal["wire", "inproc"] = "wire"
+    twin: Annotated[str, Field(pattern=r"^[\w.+-]{0,200}$")] = ""
     capabilities: tuple[Text, ...] = ()
     limits: dict[str, float] = {}
     samples: Samples = Samples()
@@ -260,6 +262,20 @@ class TargetReport(TargetHeader):
         return tuple(record for result in self.clauses for record in result.checks)
 
 
+class Difference(_Part):
+    """A clause that a provider keeps over one transport and not, or otherwise, over the other.
+
+    Attributes:
+        clause: id of the clause.
+        outcomes: name of each of the two targets to the outcome there.
+        got: what was seen where the outcome is the worse one.
+    """
+
+    clause: ClauseId
+    outcomes: dict[TargetName, Outcome]
+    got: Text = ""
+
+
 class RunHeader(_Part):
     """What made the report, and where.
 
@@ -295,13 +311,15 @@ class Report(RunHeader):
         format: version of this format.
         finished: when it ended, None where it did not.
         complete: whether the run came to its end; a killed one leaves False.
-        exit_code: the worst of its targets.
+        differences: where the two transports of a provider disagree.
+        exit_code: the worst of its targets; 1 where transports disagree.
     """
 
     format: Literal["nomos-report/1"] = FORMAT
     finished: AwareDatetime | None = None
     complete: bool = False
     targets: tuple[TargetReport, ...] = ()
+    differences: tuple[Difference, ...] = ()
     exit_code: Literal[0, 1, 10] = 10
 
     def target(self, name: str) -> TargetReport:

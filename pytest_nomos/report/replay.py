@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from nomos_contracts.jsonform import to_json
 from nomos_contracts.provider import Answer
 from pytest_nomos.report.jsontext import canonical, plain, slow_digest
 from pytest_nomos.report.model import Exchange
@@ -124,6 +125,9 @@ def replay_line(target: str, answer: Answer, good_config: Mapping[str, Any] | No
     if not isinstance(request, Mapping):
         return ""
     arguments = dict(cast("Mapping[str, Any]", request))
+    if arguments.keys() == {"args"} and isinstance(arguments["args"], Mapping):
+        # A method of a function interface: it is called by its own name.
+        arguments = to_json(dict(_table(arguments["args"])))
     if is_init(answer.method):
         arguments = _init_arguments(arguments, good_config or {})
     text = json.dumps(plain(arguments), ensure_ascii=False, separators=(", ", ": "))

@@ -17,6 +17,7 @@ from pytest_nomos.report.folder import (
     REPORT,
     ReportError,
     clear_folder,
+    load_report,
     report_bytes,
     write_atomically,
     write_report,
@@ -134,6 +135,24 @@ class ReportStream:
             self._file.flush()
         except OSError as error:
             raise ReportError(f"{self._file.name}: cannot be written: {error.strerror}") from error
+
+
+def read_report(path: Path) -> Report:
+    """Read a report; one that a killed run left unfinished is completed by the results that it had streamed.
+
+    Args:
+        path: report.json or its folder.
+
+    Raises:
+        ReportError: it cannot be read or is no report.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / PROGRESS).is_file() or (path != folder and path.name != REPORT):
+        return load_report(path)
+    if not (folder / REPORT).exists():
+        return recover(folder)
+    found = load_report(path)
+    return found if found.finished is not None else recover(folder)
 
 
 def recover(folder: Path, *, rules_of: RulesOf = shipped_rules) -> Report:

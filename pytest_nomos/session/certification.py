@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_nomos.report.folder import clear_folder
+from pytest_nomos.session.shard import Shard
 from pytest_nomos.settings import find_settings, load_settings
 from pytest_nomos.targets.plan import plan_targets
+from pytest_nomos.targets.surroundings import Surroundings
+from pytest_nomos.targets.ways import parse_transports
 
 INI = """\
 [pytest]
@@ -24,6 +27,7 @@ junit_family = xunit2
 """
 """The whole of pytest's configuration in a certification."""
 
+JUNIT = "junit.xml"
 _BENDING = ("PYTEST_", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONSTARTUP", "HYPOTHESIS_")
 
 
@@ -38,7 +42,9 @@ class Certification:
         tier: the tier, None for the settings' own.
         seed: seed of everything random, None to draw one.
         workers: number of worker processes.
+        shard: ``2/5`` for a part of the contract, None for the whole; a part gets no attestation.
         sign_key: Ed25519 private key (PEM), None for no certificate.
+        transport: ``inproc``, ``wire`` or ``inproc,wire``, None for the way in which the target is reached by itself.
     """
 
     target: str
@@ -47,7 +53,9 @@ class Certification:
     tier: str | None = None
     seed: int | None = None
     workers: int = 1
+    shard: str | None = None
     sign_key: Path | None = None
+    transport: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,47 +73,53 @@ def certify_target(order: Certification) -> Certified:
     Raises:
         TargetError: the target string cannot be used.
         SettingsError: the settings cannot be used.
+        ShardError: the shard is none.
+        ReportError: the report folder cannot be written to.
     """
     here = Path.cwd()
     settings_file = order.settings_file or find_settings(here)
-    # Before anything is written: a target or settings that cannot be used is one clear error.
-    plan_targets((order.target,), load_settings(settings_file), here)
-    if order.sign_key is not None:
-        from pytest_nomos.attestation.certificate import load_signer
+    with Surroundings() as surroundings:
+        # Before anything is written: a target, shard or settings that cannot be used is one clear error.
+        transports = parse_transports(order.transport) if order.transport else ()
+        plan_targets((order.target,), load_settings(settings_file), here, surroundings, transports=transports)
+        if order.shard is not None:
+            Shard.parse(order.shard)
+        if order.sign_key is not None:
+            from pytest_nomos.attestation.certificate import load_signer
 
-        load_signer(order.sign_key)
-    order.report_dir.mkdir(parents=True, exist_ok=True)
-    stale = (
-        "report.json",
-        "summary.md",
-        "badge.svg",
-        "junit.xml",
-        "attestation.json",
-        "certificate.json",
-        "progress.jsonl",
-    )
-    for name in stale:
-        (order.report_dir / name).unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="nomos-certify-") as own:
-        ini = Path(own, "pytest.ini")
-        ini.write_text(INI, encoding="utf-8")
-        command = [
-            *(sys.executable, "-P", "-m", "pytest", "-c", str(ini), "--rootdir", str(here), "--noconftest"),
-            *("-p", "pytest_nomos.plugin", "-p", "xdist", "-p", "no:cacheprovider", "-ra"),
-            f"--nomos-provider={order.target}",
-            f"--nomos-report={order.report_dir}",
-            f"--junitxml={order.report_dir / 'junit.xml'}",
-        ]
-        if settings_file is not None:
-            command.append(f"--nomos-settings={settings_file}")
-        if order.tier is not None:
-            command.append(f"--nomos-tier={order.tier}")
-        if order.seed is not None:
-            command.append(f"--nomos-seed={order.seed}")
-        if order.workers > 1:
-            command += ["-n", str(order.workers)]
-        code = _run(command)
+            load_signer(order.sign_key)
+        clear_folder(order.report_dir)
+        (order.report_dir / JUNIT).unlink(missing_ok=True)
+        own = surroundings.folders.make("certify")
+        (own / "pytest.ini").write_text(INI, encoding="utf-8")
+        code = _run(_command(order, settings_file, own, here))
     return _conclude(order, code)
+
+
+def _command(order: Certification, settings_file: Path | None, own: Path, here: Path) -> list[str]:
+    command = [
+        *(sys.executable, "-P", "-m", "pytest_nomos.session.attended", str(os.getpid())),
+        *("-c", str(own / "pytest.ini"), "--rootdir", str(here), "--noconftest"),
+        # pytest-xdist makes it, and pytest would keep it.
+        f"--basetemp={own / 'pytest'}",
+        *("-p", "pytest_nomos.plugin", "-p", "xdist", "-p", "no:cacheprovider", "-ra"),
+        f"--nomos-provider={order.target}",
+        f"--nomos-report={order.report_dir}",
+        f"--junitxml={order.report_dir / JUNIT}",
+    ]
+    if settings_file is not None:
+        command.append(f"--nomos-settings={settings_file}")
+    if order.tier is not None:
+        command.append(f"--nomos-tier={order.tier}")
+    if order.seed is not None:
+        command.append(f"--nomos-seed={order.seed}")
+    if order.transport is not None:
+        command.append(f"--nomos-transport={order.transport}")
+    if order.shard is not None:
+        command.append(f"--nomos-shard={order.shard}")
+    if order.workers > 1:
+        command += ["-n", str(order.workers)]
+    return command
 
 
 def _run(command: list[str]) -> int:
@@ -126,7 +140,7 @@ def _conclude(order: Certification, code: int) -> Certified:
     files = {
         "report": order.report_dir / "report.json",
         "summary": order.report_dir / "summary.md",
-        "junit": order.report_dir / "junit.xml",
+        "junit": order.report_dir / JUNIT,
         "badge": order.report_dir / "badge.svg",
     }
     issued = issue(order.report_dir, order.sign_key) if code in {0, 1, 10} else None

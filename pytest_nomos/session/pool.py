@@ -1,10 +1,9 @@
-"""The pool of running providers: one shared process for each target, own ones for the checks that want them."""
+"""The pool of running providers: processes that checks of a target share, own ones for the checks that want them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from nomos_contracts.clause import Profile
 from nomos_contracts.process.interface import first_running, initialised, running
@@ -13,6 +12,9 @@ from nomos_contracts.violation import NotApplicable, Violation
 from pytest_nomos.host.host import ProviderHost
 from pytest_nomos.host.launch import Launch, Setup
 from pytest_nomos.host.remote import RemoteProvider
+from pytest_nomos.host.running import HostedProvider
+from pytest_nomos.session.faces import Faces
+from pytest_nomos.session.stopping import Stopping
 from pytest_nomos.targets.plan import TargetPlan
 
 AFTER_CHECK = 1.0
@@ -20,19 +22,29 @@ AFTER_CHECK = 1.0
 
 
 class TargetRun:
-    """One target in one worker: its first start, its shared process, and further processes for checks that want one.
+    """One target in one worker: its first start, its shared processes, and further ones for checks that want one.
 
     A dead binary is started once: the first start is kept, and what needs a process is blocked by the clause
     that this start broke.
+
+    Attributes:
+        plan: the target.
+        profile: the profile that it claims.
+        faces: its providers as checks of function interfaces see them.
     """
 
-    def __init__(self, plan: TargetPlan, host: ProviderHost, profile: Profile) -> None:
+    def __init__(self, plan: TargetPlan, host: ProviderHost, profile: Profile, stopping: Stopping) -> None:
         self.plan = plan
         self.profile = profile
         self._host = host
+        self._stopping = stopping
+        self._limits = plan.limits
         self._first: Start | None = None
+        self._first_used = False
         self._shared: RunningProvider | None = None
+        self._uninitialised: RunningProvider | None = None
         self._serial = 0
+        self.faces = Faces(self)
 
     @property
     def facts(self) -> TargetFacts:
@@ -64,7 +76,7 @@ class TargetRun:
         )
         alias = f"{plan.name}-{self._serial}"
         if plan.address:
-            remote = RemoteProvider(plan.address, alias, setup, plan.limits)
+            remote = RemoteProvider(plan.address, alias, setup, self._limits)
             error = remote.connect()
             return Start(None, error) if error else Start(remote, None)
         launch = Launch(
@@ -73,7 +85,7 @@ class TargetRun:
             inherit_env=self.profile is Profile.CLI,
             unix=unix,
         )
-        return self._host.start(launch, alias, setup, limits=plan.limits)
+        return self._host.start(launch, alias, setup, limits=self._limits)
 
     def shared(self) -> RunningProvider:
         """Return the shared process, initialised with the good config; replaced if it died since the last check.
@@ -81,13 +93,22 @@ class TargetRun:
         Raises:
             Blocked: the provider cannot be started, or its good Init fails.
         """
+        return self.shared_by(initialised)
+
+    def shared_by(self, initialise: Callable[[RunningProvider], RunningProvider]) -> RunningProvider:
+        """Return the shared process as `shared`, a new one initialised by *initialise*.
+
+        Raises:
+            Blocked: the provider cannot be started, or what *initialise* raises.
+        """
         if self._shared is not None and (self.plan.address or self._shared.alive()):
             return self._shared
         self._shared = None
         provider = first_running(self.first_start())
-        if self.plan.command and not provider.alive():
+        if self.plan.command and (self._first_used or not provider.alive()):
             provider = running(self.start())
-        self._shared = initialised(provider)
+        self._first_used = True
+        self._shared = initialise(provider)
         return self._shared
 
     @contextmanager
@@ -103,7 +124,26 @@ class TargetRun:
         try:
             yield provider
         finally:
-            provider.stop()
+            self._stopping.stop(provider)
+
+    @contextmanager
+    def uninitialised(self) -> Generator[RunningProvider]:
+        """Lend a process on which no Init has succeeded; it is used again as long as that holds.
+
+        Raises:
+            Blocked: the provider cannot be started.
+        """
+        self._needs_process()
+        provider = self._uninitialised
+        if provider is None or not provider.alive():
+            self._drop_uninitialised()
+            first_running(self.first_start())
+            provider = self._uninitialised = running(self.start())
+        try:
+            yield provider
+        finally:
+            if isinstance(provider, HostedProvider) and provider.maybe_initialised:
+                self._drop_uninitialised()
 
     @contextmanager
     def spawner(self) -> Generator[Callable[..., Start]]:
@@ -130,7 +170,7 @@ class TargetRun:
             yield spawn
         finally:
             for provider in started:
-                provider.stop()
+                self._stopping.stop(provider)
 
     def settle(self) -> None:
         """See that the shared process is still well after a check; drop it if it is not.
@@ -149,17 +189,47 @@ class TargetRun:
         if again.ok:
             return
         ended = provider.wait(0.5) if self.plan.command else None
-        self._shared = None
-        provider.stop()
         got = f"the process {ended.words}" if ended else f"Health answered {again.summary}"
         raise Violation("a provider that is alive and answers Health after the check", got, answer, again)
 
+    def distrust(self, error: AssertionError, *, shared: bool) -> None:
+        """Let go of processes on which a check failed: what they do now may be that failure's doing.
+
+        After a call that was not answered within the whole limit, later ones are given less time: the verdict is
+        there, and every further check of a mute provider would wait as long again.
+
+        Args:
+            error: what the check found.
+            shared: whether it had the shared process.
+        """
+        if shared and self.plan.command:
+            self._drop_shared()
+        self._drop_uninitialised()
+        answers = error.answers if isinstance(error, Violation) else ()
+        if any(answer.code == "DEADLINE_EXCEEDED" and answer.seconds >= self._limits.call for answer in answers):
+            self._limits = self._limits.model_copy(update={"call": min(self._limits.call, self._limits.announce)})
+
     def close(self) -> None:
-        """Stop the processes that this run keeps."""
-        for provider in {id(p): p for p in (self._shared, self._first.provider if self._first else None) if p}.values():
-            provider.stop()
+        """Let go of the providers and stop the processes that this run keeps."""
+        self.faces.close()
+        first = self._first.provider if self._first else None
+        for provider in {id(p): p for p in (self._shared, self._uninitialised, first) if p}.values():
+            self._stopping.stop(provider)
         self._shared = None
+        self._uninitialised = None
         self._first = None
+        self._first_used = False
+
+    def _drop_shared(self) -> None:
+        provider, self._shared = self._shared, None
+        # The first one stays: checks about the start look at it.
+        if provider is not None and (self._first is None or provider is not self._first.provider):
+            self._stopping.stop(provider)
+
+    def _drop_uninitialised(self) -> None:
+        provider, self._uninitialised = self._uninitialised, None
+        if provider is not None:
+            self._stopping.stop(provider)
 
     def _needs_process(self) -> None:
         if not self.plan.command:
@@ -172,16 +242,21 @@ class Pool:
     Args:
         plans: the targets by name.
         profiles: the profile claimed for each.
-        folder: scratch folder of this worker; removed by whoever made it.
-        keep: how many targets keep a shared process at a time; the oldest is stopped first.
+        keep: how many targets keep their processes at a time; those of the oldest are stopped first.
+        warm: Python modules that are imported once, so that a provider ``python -m`` one of them starts by fork.
     """
 
     def __init__(
-        self, plans: Mapping[str, TargetPlan], profiles: Mapping[str, Profile], folder: Path, keep: int = 2
+        self,
+        plans: Mapping[str, TargetPlan],
+        profiles: Mapping[str, Profile],
+        keep: int = 2,
+        warm: Sequence[str] = (),
     ) -> None:
         self._plans = plans
         self._profiles = profiles
-        self._host = ProviderHost(folder=folder)
+        self._host = ProviderHost(warm=warm)
+        self._stopping = Stopping()
         self._runs: dict[str, TargetRun] = {}
         self._keep = keep
 
@@ -189,15 +264,22 @@ class Pool:
         """Return the run of target *name*; stops the oldest one where too many are kept."""
         run = self._runs.pop(name, None)
         if run is None:
-            run = TargetRun(self._plans[name], self._host, self._profiles[name])
+            # An earlier process of the same target that is on its way out may hold what a first start is free to hold.
+            self._stopping.wait()
+            run = TargetRun(self._plans[name], self._host, self._profiles[name], self._stopping)
             while len(self._runs) >= self._keep:
                 self._runs.pop(next(iter(self._runs))).close()
         self._runs[name] = run
         return run
+
+    def settled(self) -> None:
+        """Wait until no process is on its way out: for checks that measure."""
+        self._stopping.wait()
 
     def close(self) -> None:
         """Stop everything."""
         for run in self._runs.values():
             run.close()
         self._runs.clear()
+        self._stopping.wait()
         self._host.close()

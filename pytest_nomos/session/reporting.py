@@ -28,7 +28,8 @@ def open_stream(run: Run, argv: Sequence[str]) -> ReportStream:
     Raises:
         ReportError: the folder cannot be written to.
     """
-    header = run_header(argv, started=run.started, known_targets=tuple(run.settings.targets))
+    shard = str(run.shard or "")
+    header = run_header(argv, started=run.started, shard=shard, known_targets=tuple(run.settings.targets))
     return ReportStream(run.report_dir, header, [target_header(run, plan) for plan in run.plans.values()])
 
 
@@ -57,7 +58,9 @@ def target_header(run: Run, plan: TargetPlan, *, ended: bool = False) -> TargetH
         tier=plan.tier,
         edition=run.settings.edition,
         seed=run.seed,
-        capabilities=settings.capabilities,
+        transport=plan.transport,
+        twin=plan.twin,
+        capabilities=tuple(sorted(run.capabilities(plan.name))),
         limits={name: float(value) for name, value in limits.items() if value != defaults[name]},
         samples=Samples(given=tuple(given), declined=settings.declined, digest=slow_digest(settings.samples)),
         config=Redacted.of(settings.config),
@@ -66,8 +69,8 @@ def target_header(run: Run, plan: TargetPlan, *, ended: bool = False) -> TargetH
         waivers=run.settings.waivers,
         settings_digest=slow_digest(settings.model_dump(mode="json")),
         isolation=Isolation(
-            environment="none" if plan.address else "inherited" if profile is Profile.CLI else "scrubbed",
-            lifeline=not plan.address,
+            environment="none" if plan.address or plan.make else "inherited" if profile is Profile.CLI else "scrubbed",
+            lifeline=not (plan.address or plan.make),
         ),
     )
 
@@ -101,7 +104,8 @@ def secrets_of(plan: TargetPlan) -> tuple[str, ...]:
     """Return the texts that no report may show: values of metadata, of secret keys, and those from the environment."""
     settings = plan.settings
     keys: Iterable[str] = settings.samples.get("secret_keys", ())
-    found = [str(settings.config[key]) for key in keys if key in settings.config]
+    config = plan.good_config(Profile.STANDARD)
+    found = [str(config[key]) for key in keys if key in config]
     found += plan.metadata().values()
     environment = plan.environment()
     found += [environment[name] for name, text in settings.env.items() if isinstance(text, FromEnvironment)]

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 import random
-import shutil
-import tempfile
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from nomos_contracts.clause import CONTRACTS_OF, Clause, Profile, clauses_of
+from nomos_contracts.clause import CONTRACTS_OF, INTERFACES, Clause, Profile, clauses_of
+from nomos_contracts.provider import InterfaceProvider
 from nomos_contracts.verdict import Outcome, Ruling, Verdict, edition, verdict
+from nomos_contracts.violation import Blocked
 from pytest_nomos.report.build import outcome_of, unique
 from pytest_nomos.report.model import CheckRecord, Report, now
 from pytest_nomos.report.stream import ReportStream
 from pytest_nomos.report.waiver import Waiver, active_waiver
+from pytest_nomos.session.attachment import attach
 from pytest_nomos.session.pool import Pool
 from pytest_nomos.session.preview import Preview, look
+from pytest_nomos.session.shard import Shard
 from pytest_nomos.settings import Settings
 from pytest_nomos.targets.plan import TargetPlan
+from pytest_nomos.targets.surroundings import Surroundings
 
 
 @dataclass
@@ -38,13 +44,17 @@ class Run:
         previews: what each target said first; filled once, in the controller.
         selected: ids of tests to run by hand, empty for all.
         deselected: whether the user's selection left out checks.
+        shard: the part of the contract that this run is about, None for the whole.
         stream: the report while it grows (controller only, from the start of the session).
         report: the finished report (controller only, at the end).
         argv: the command line.
         started: when the run began.
         subjects: digest and size of each subject before its first start, by path.
         replaced_fixtures: names of our fixtures that somebody replaced.
-        shared_folder: the controller's scratch folder, in a worker.
+        surroundings: what the targets need beside them, and the temporary folders of this process.
+        shared_folder: the folder that the controller made for all workers, in a worker.
+        keep: how many targets keep their processes at a time.
+        warm: Python modules that are imported once, so that a provider ``python -m`` one of them starts by fork.
     """
 
     settings: Settings
@@ -55,34 +65,44 @@ class Run:
     previews: dict[str, Preview] = field(default_factory=dict[str, Preview])
     selected: Sequence[str] = ()
     deselected: bool = False
+    shard: Shard | None = None
     stream: ReportStream | None = None
     report: Report | None = None
     argv: Sequence[str] = ()
     started: datetime = field(default_factory=now)
     subjects: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     replaced_fixtures: set[str] = field(default_factory=set[str])
+    surroundings: Surroundings = field(default_factory=Surroundings)
     shared_folder: Path | None = None
+    keep: int = 2
+    warm: Sequence[str] = ()
 
     @cached_property
-    def scratch(self) -> Path:
-        """Scratch folder of this process; removed by :meth:`close`."""
-        return Path(tempfile.mkdtemp(prefix="nomos-"))
-
-    @property
     def common(self) -> Path:
-        """A folder that all workers of the run share: the controller's scratch folder."""
-        return self.shared_folder or self.scratch
+        """A folder that all workers of the run share; the controller makes it, and it goes with the controller."""
+        return self.shared_folder or self.surroundings.folders.make("run")
 
     @cached_property
     def pool(self) -> Pool:
         """The running providers; their profiles are those of the previews."""
+        self.surroundings.custody.write_to(lambda: self.common)
         profiles = {name: self.profile(name) for name in self.plans}
-        return Pool(self.plans, profiles, self.scratch)
+        # Contracts of function interfaces want many providers of their own, and a start is import work for the most.
+        served = {plan.served_by for plan in self.plans.values() if plan.served_by}
+        return Pool(self.plans, profiles, self.keep, tuple(dict.fromkeys((*self.warm, *sorted(served)))))
 
     @cached_property
     def clauses(self) -> Mapping[str, Clause]:
         """All clauses by id."""
-        return clauses_of()
+        due = (name for plan in self.plans.values() for name in CONTRACTS_OF[plan.interface])
+        return clauses_of(dict.fromkeys((*INTERFACES, *due)))
+
+    def capabilities(self, name: str) -> frozenset[str]:
+        """What target *name* declares: a provider of a function interface by itself, others by the settings."""
+        preview = self.previews.get(name)
+        if preview is not None and preview.capabilities is not None:
+            return frozenset(preview.capabilities)
+        return frozenset(self.plans[name].settings.capabilities)
 
     def profile(self, name: str) -> Profile:
         """The profile that target *name* claims: by settings, else by the form it announced, else `standard`."""
@@ -115,13 +135,19 @@ class Run:
         return {
             "seed": self.seed,
             "common": str(self.common),
+            "owner": self.surroundings.custody.run,
+            "controller": [platform.node(), os.getpid()],
             "previews": {name: asdict(seen) for name, seen in self.previews.items()},
         }
 
     def unpack(self, packed: Mapping[str, Any]) -> None:
-        """Take over what the controller found out."""
+        """Take over what the controller found out; from now on this worker ends with the controller."""
+        machine, controller = packed["controller"]
+        if machine == platform.node():
+            attach(controller)
         self.seed = packed["seed"]
         self.shared_folder = Path(packed["common"])
+        self.surroundings.custody.take_over(packed["owner"], self.worker)
         self.previews = {name: Preview(**seen) for name, seen in packed["previews"].items()}
 
     def random(self, clause_id: str) -> random.Random:
@@ -167,10 +193,27 @@ class Run:
         if pool is not None:
             pool.close()
 
+    def _face(self, name: str) -> InterfaceProvider:
+        return self.pool.run(name).faces.shared()
+
+    def _terminate_the_rest(self) -> None:
+        """Terminate what checks left behind, those of dead workers included."""
+        if "common" not in self.__dict__:
+            return  # nothing can have been written down
+        for name, plan in self.plans.items():
+            if plan.interface == "compute":
+                try:
+                    self.surroundings.custody.settle(name, partial(self._face, name))
+                except Blocked as blocked:
+                    sys.stderr.write(f"pytest-nomos: {name} may still have what this run spawned: {blocked.reason}\n")
+
     def close(self) -> None:
-        """Stop all providers and remove the scratch folder."""
-        self.stop_providers()
-        if self.stream is not None:
-            self.stream.close()
-        if "scratch" in self.__dict__:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+        """Stop all providers and what is beside them, and remove the temporary folders."""
+        try:
+            if not self.worker:
+                self._terminate_the_rest()
+            self.stop_providers()
+            if self.stream is not None:
+                self.stream.close()
+        finally:
+            self.surroundings.close()

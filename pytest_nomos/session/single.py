@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +10,8 @@ from nomos_contracts.clause import Profile
 from pytest_nomos.session.pool import Pool, TargetRun
 from pytest_nomos.settings import Settings, find_settings, load_settings
 from pytest_nomos.targets.plan import TargetError, plan_targets
+from pytest_nomos.targets.surroundings import Surroundings
+from pytest_nomos.targets.ways import Transport
 
 
 def settings_for(file: Path | None, folder: Path) -> Settings:
@@ -24,23 +24,33 @@ def settings_for(file: Path | None, folder: Path) -> Settings:
 
 
 @contextmanager
-def open_target(spec: str, settings: Settings, folder: Path, profile: Profile | None = None) -> Generator[TargetRun]:
+def open_target(
+    spec: str,
+    settings: Settings,
+    folder: Path,
+    profile: Profile | None = None,
+    transports: Sequence[Transport] = (),
+) -> Generator[TargetRun]:
     """Lend the run of one target; everything that it started is stopped afterwards.
+
+    Args:
+        spec: the target.
+        settings: the settings file that holds for it.
+        folder: folder at which relative paths of the command line start.
+        profile: the profile in which it is spoken to; None for the one that it claims.
+        transports: how to reach it; empty for the way that it is reached by itself.
 
     Raises:
         TargetError: *spec* is no target, or several.
         SettingsError: its settings cannot be used.
     """
-    plans = plan_targets((spec,), settings, folder)
-    if len(plans) != 1:
-        raise TargetError(f"{spec}: name one target")
-    plan = plans[0]
-    scratch = Path(tempfile.mkdtemp(prefix="nomos-"))
-    try:
-        pool = Pool({plan.name: plan}, {plan.name: profile or plan.profile or Profile.STANDARD}, scratch)
+    with Surroundings() as surroundings:
+        plans = plan_targets((spec,), settings, folder, surroundings, transports=transports)
+        if len(plans) != 1:
+            raise TargetError(f"{spec}: name one target")
+        plan = plans[0]
+        pool = Pool({plan.name: plan}, {plan.name: profile or plan.profile or Profile.STANDARD})
         try:
             yield pool.run(plan.name)
         finally:
             pool.close()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

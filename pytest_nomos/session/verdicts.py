@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nomos_contracts.clause import Profile
 from nomos_contracts.samples import sample_kinds
 from nomos_contracts.verdict import EXIT_CODES, Outcome, Ruling
+from pytest_nomos.session.contradictions import contradictions
 from pytest_nomos.session.reporting import target_header
 from pytest_nomos.session.run import Run
 
@@ -33,12 +34,20 @@ def conclude(run: Run, status: int, *, complete: bool) -> int:
     run.stop_providers()
     if run.stream is None:
         return status
+    for record in contradictions(
+        run.records, run.clauses, lambda clause_id, target: run.waiver(clause_id, target) is not None
+    ):
+        run.stream.append(record)
     run.report = run.stream.finish([target_header(run, p, ended=True) for p in run.plans.values()], complete=complete)
     if status in {2, 3, 4}:
         return status
     codes = {target.exit_code for target in run.report.targets}
     ours = {Outcome.FAILED, Outcome.UNEXPECTED_PASS, Outcome.BLOCKED}
-    if _BROKEN in codes or (status == 1 and not any(record.outcome in ours for record in run.records)):
+    if (
+        run.report.differences
+        or _BROKEN in codes
+        or (status == 1 and not any(record.outcome in ours for record in run.records))
+    ):
         return _BROKEN
     if not run.records or any(run.ruling(name) is Ruling.NOT_JUDGED for name in run.plans):
         return _NOT_JUDGED
@@ -62,7 +71,12 @@ def summary(run: Run) -> Iterator[tuple[str, str]]:
         claimed = run.profile(name)
         preview = run.previews.get(name)
         if preview is not None and preview.failure:
-            yield "bad", f"{name} does not start:"
+            yield (
+                "bad",
+                f"{name} does not start:"
+                if preview.broke or not plan.is_function_interface
+                else f"{name} cannot be made:",
+            )
             yield from (("plain", f"  {line}") for line in preview.failure.splitlines())
         for profile in (claimed, *(p for p in Profile if p is not claimed)):
             found = run.verdict(name, profile)
@@ -74,7 +88,19 @@ def summary(run: Run) -> Iterator[tuple[str, str]]:
             yield styles[found.ruling], f"{name}: {found.ruling.upper()} in {scope}: {len(found.due)} due: {counts}"
             if found.broken and profile is claimed:
                 yield "bad", f"  broken: {', '.join(found.broken)}"
+        declared, written = run.capabilities(name), frozenset(plan.settings.capabilities)
+        if written and written != declared and plan.is_function_interface:
+            said, seen = (", ".join(sorted(names)) or "none" for names in (written, declared))
+            yield "doubt", f"  capabilities: the settings say {said}; the provider declares {seen}, and that holds"
         yield from (("plain", line) for line in _unblocking(run, name))
+    if run.shard is not None:
+        yield (
+            "plain",
+            f"shard {run.shard} only: `pytest-nomos report merge` makes one verdict of the reports of all shards",
+        )
+    for unlike in run.report.differences if run.report else ():
+        outcomes = " and ".join(f"{outcome.replace('_', ' ')} as {name}" for name, outcome in unlike.outcomes.items())
+        yield "bad", f"{unlike.clause}: the transports disagree: {outcomes}" + (f"; {unlike.got}" if unlike.got else "")
     yield from (("bad", problem) for problem in waiver_problems(run))
     for target in run.report.targets if run.report else ():
         if target.subject is not None and not target.subject.unchanged:
@@ -99,12 +125,21 @@ def _unblocking(run: Run, target: str) -> Iterator[str]:
     count = len({clause for by, clauses in blocked.items() if by.startswith("sample:") for clause in clauses})
     yield f"  {count} blocked for want of samples. Paste into nomos.toml and fill in:"
     yield ""
-    for name in missing:
-        kind = kinds[name]
+    plain = [kinds[name] for name in missing if kinds[name].plain]
+    if plain:
+        # Once for all of them: TOML does not take a table twice.
+        yield "    [samples]    # one table: add to the one that is there"
+        for kind in plain:
+            yield from (f"    {line}    # {kind.meaning}" for line in kind.lines.splitlines()[1:])
+        yield ""
+    for kind in (kinds[name] for name in missing if not kinds[name].plain):
         yield f"    # {kind.meaning}"
         yield from (f"    {line}" for line in kind.lines.splitlines())
-        if kind.declinable:
-            yield "    # or, where the provider has nothing of the kind:"
-            yield "    # [declined]"
-            yield f'    # {name} = "why"'
+        yield ""
+    declinable = [name for name in missing if kinds[name].declinable]
+    if declinable:
+        yield "  or, for what the provider has nothing of:"
+        yield ""
+        yield "    [declined]    # one table: add to the one that is there"
+        yield from (f'    {name} = "why"' for name in declinable)
         yield ""

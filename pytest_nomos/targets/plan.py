@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-import atexit
 import re
-import shlex
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from nomos_contracts.clause import Profile, Tier
-from nomos_contracts.samples import SAMPLES_OF
+from nomos_contracts.samples import samples_of
+from nomos_proto.kinds import is_map
 from pytest_nomos.host.limits import Limits
-from pytest_nomos.settings import Settings, SettingsError, TargetSettings, fill_in, load_settings, resolve_text
-from pytest_nomos.targets.conformance import conformance_folder
+from pytest_nomos.settings import Settings, TargetSettings, fill_in, load_settings, resolve_text
+from pytest_nomos.sweep.custody import Custody
+from pytest_nomos.targets.objects import CONFIG, absence, broken_entry_points, registered
+from pytest_nomos.targets.reach import program_of, reach_of
+from pytest_nomos.targets.surroundings import Surroundings
+from pytest_nomos.targets.ways import Make, Reach, TargetError, Transport
+
+__all__ = ["TargetError", "TargetPlan", "plan_targets", "registered"]
 
 _UNFIT = re.compile(r"[^A-Za-z0-9.+_-]+")
 _BUILT_IN = ("registered:", "mutant:")
 
+_SERVING = ("nomos_reference", "nomos_contracts", "nomos_mutants")
+_MUTATED: Mapping[str, str] = {"compute": "memory", "registry": "memory"}
+"""Interface to the provider of which its mutants are made."""
+
 MUTANT_LIMITS = Limits(
-    announce=2.0, connect_timeout=1.5, grace=2.0, shutdown_rpc=2.0, schedule_shrink=0.5, schedule_replays=1
+    announce=2.0,
+    connect_timeout=1.5,
+    call=6.0,
+    grace=2.0,
+    shutdown_rpc=2.0,
+    schedule_shrink=0.5,
+    schedule_replays=1,
+    spellings=250,
+    load_operations=8_000,
+    settle=1.5,
+    boot=3.0,
 )
 """Limits that mutants run into: short, so that each of their defects costs seconds only."""
 
+ON_ENGINES = "compute/orbstack"
+"""The registered provider whose instances outlive its process."""
 
-class TargetError(ValueError):
-    """A target string that cannot be used; the message says what to write instead."""
+_SPELT = ("CFG-PATH-", "CFG-FETCH-004")
+"""Clauses whose mutants hear every spelling: one of them may be found by a single one."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,12 @@ class TargetPlan:
         profile: the profile that the settings claim, None where they claim none.
         tier: the tier of the run.
         source: the settings file, None where there is none.
+        upstream: starts the server that `{upstream}` in the settings of a built-in target stands for, and returns its
+            URL; None for the targets of an author.
+        transport: how checks reach it.
+        make: makes the provider object of its configuration, None for what is reached over the wire.
+        custody: keeps what the target makes outside of this process; None for nobody.
+        twin: name of the plan of the same target over the other transport, empty where there is none.
     """
 
     name: str
@@ -62,6 +87,11 @@ class TargetPlan:
     profile: Profile | None
     tier: Tier
     source: Path | None
+    upstream: Callable[[], str] | None = None
+    transport: Transport = "wire"
+    make: Make | None = None
+    twin: str = ""
+    custody: Custody | None = None
 
     @property
     def interface(self) -> str:
@@ -73,9 +103,21 @@ class TargetPlan:
         """The limits that hold for it."""
         return self.settings.limits
 
+    @property
+    def is_function_interface(self) -> bool:
+        """Whether the interface is one of methods: its checks see a `nomos_contracts.provider.InterfaceProvider`."""
+        return self.interface != CONFIG
+
+    @property
+    def served_by(self) -> str:
+        """The module of ours that serves the provider object of a function interface, empty for other programs."""
+        words = self.command[:3]
+        ours = words[:2] == (sys.executable, "-m") and words[2] in _SERVING
+        return words[2] if ours and self.is_function_interface else ""
+
     def good_config(self, profile: Profile) -> dict[str, Any]:
         """Return the Init configuration as a caller of *profile* sends it: `cli` sends every scalar as a string."""
-        config: dict[str, Any] = fill_in(self.settings.config, self.folder)
+        config: dict[str, Any] = self._filled(self.settings.config)
         return _stringify(config) if profile is Profile.CLI else config
 
     @property
@@ -87,9 +129,21 @@ class TargetPlan:
         return str(self.source) if self.source else ""
 
     def samples(self) -> BaseModel:
-        """Return the samples of the interface, `{here}` in their configurations filled in."""
-        filled = fill_in(self.settings.samples, self.folder)
-        return SAMPLES_OF[self.interface].model_validate(filled)
+        """Return the samples of the interface, filled in; a relative source file starts at the settings file."""
+        filled = self._filled(self.settings.samples)
+        for name, sample in filled.items():
+            if is_map(sample) and isinstance(source := sample.get("source_file_path"), str) and source:
+                filled[name] = {**sample, "source_file_path": str((self.folder / source).resolve())}
+        return samples_of(self.interface).model_validate(filled)
+
+    def _filled(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        places: dict[str, Callable[[], str]] = {"{here}": lambda: str(self.folder)}
+        if self.custody is not None:
+            places |= self.custody.places
+        if self.upstream is not None:
+            places["{upstream}"] = self.upstream
+        filled: dict[str, Any] = fill_in(table, places)
+        return filled
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the settings declare, by name.
@@ -122,15 +176,14 @@ def _stringify(value: Any) -> Any:
             return value
 
 
-@dataclass(frozen=True)
-class _Reach:
-    command: tuple[str, ...] = ()
-    address: str = ""
-    subject: Path | None = None
-
-
 def plan_targets(
-    specs: Iterable[str], settings: Settings, invoked_in: Path, *, tier: Tier | None = None
+    specs: Iterable[str],
+    settings: Settings,
+    invoked_in: Path,
+    surroundings: Surroundings,
+    *,
+    tier: Tier | None = None,
+    transports: Sequence[Transport] = (),
 ) -> tuple[TargetPlan, ...]:
     """Understand target strings.
 
@@ -138,65 +191,109 @@ def plan_targets(
         specs: what the user wrote, in his order.
         settings: the settings file found from *invoked_in* upwards.
         invoked_in: folder at which relative paths of the command line start.
+        surroundings: what built-in targets need beside them is made there; it outlives the plans.
         tier: the tier asked for on the command line; else the settings', else `additional`.
+        transports: those asked for on the command line; else in process where a target can be, else over the wire.
 
     Raises:
-        TargetError: a string is no target, its file is not there, or a name stands twice.
+        TargetError: a string is no target, its file is not there, a name stands twice, or a target cannot be reached
+            over any of *transports*.
         SettingsError: the settings that come with a built-in target are broken.
     """
     plans: list[TargetPlan] = []
-    for spec in _expand(specs):
-        plan = _plan(spec, settings, invoked_in)
-        plans.append(replace(plan, tier=tier or plan.settings.tier or Tier.ADDITIONAL))
+    for spec, one_of_all in _expand(specs, surroundings):
+        plan, reach = _plan(spec, settings, invoked_in, surroundings)
+        custody = surroundings.custody
+        plan = replace(plan, tier=tier or plan.settings.tier or Tier.ADDITIONAL, custody=custody)
+        if reach.command[-1:] == (ON_ENGINES,):
+            custody.watch(partial(plan.good_config, Profile.STANDARD))
+        asked = transports or reach.transports[:1]
+        chosen: list[Transport] = [transport for transport in asked if transport in reach.transports]
+        if not chosen and not one_of_all:
+            raise TargetError(f"{spec}: this target can only be reached {_WORDS[reach.transports[0]]}")
+        plans.extend(_over(plan, reach, chosen))
+    return tuple(_unique(plans))
+
+
+_WORDS: Mapping[Transport, str] = {"inproc": "in process: --nomos-transport=inproc", "wire": "over the wire"}
+
+
+def _over(plan: TargetPlan, reach: Reach, transports: Sequence[Transport]) -> Iterator[TargetPlan]:
+    for transport in transports:
+        way = reach.over(transport)
+        yield replace(plan, transport=transport, command=way.command, address=way.address, make=way.make)
+
+
+def _unique(plans: Iterable[TargetPlan]) -> Iterator[TargetPlan]:
+    """Yield plans under names of their own; two transports of one target are ``NAME`` and ``NAME+wire``."""
     names: dict[str, int] = {}
-    unique: list[TargetPlan] = []
+    found: list[TargetPlan] = []
     for plan in plans:
+        before = found[-1] if found else None
+        if before is not None and not before.twin and _twins(before, plan):
+            name = f"{before.name}+{plan.transport}"
+            found[-1] = replace(before, twin=name)
+            found.append(replace(plan, name=name, twin=before.name))
+            continue
         seen = names[plan.name] = names.get(plan.name, 0) + 1
-        unique.append(plan if seen == 1 else replace(plan, name=f"{plan.name}-{seen}"))
-    return tuple(unique)
+        found.append(plan if seen == 1 else replace(plan, name=f"{plan.name}-{seen}"))
+    yield from found
 
 
-def _expand(specs: Iterable[str]) -> Iterable[str]:
+def _twins(one: TargetPlan, other: TargetPlan) -> bool:
+    return one.spec == other.spec and one.transport != other.transport
+
+
+def _expand(specs: Iterable[str], surroundings: Surroundings) -> Iterator[tuple[str, bool]]:
+    """Yield each target, and whether it is one of `all`: every registered provider that can work here."""
     for spec in specs:
         if spec == "all":
-            yield from (f"registered:{name}" for name in registered())
+            surroundings.left_out |= broken_entry_points(surroundings.registry)
+            for name in registered(surroundings.registry):
+                if reason := absence(name):
+                    surroundings.left_out[f"registered:{name}"] = reason
+                else:
+                    yield f"registered:{name}", True
         else:
-            yield spec
+            yield spec, False
 
 
-def registered() -> tuple[str, ...]:
-    """Return the names of the registered providers, for instance ``config/files``."""
-    from nomos_reference import PROVIDERS
-
-    return tuple(PROVIDERS)
-
-
-def _plan(spec: str, settings: Settings, invoked_in: Path) -> TargetPlan:
+def _plan(spec: str, settings: Settings, invoked_in: Path, surroundings: Surroundings) -> tuple[TargetPlan, Reach]:
     name = _UNFIT.sub("-", spec.removeprefix("./")).strip("-") or "target"
     if spec in settings.targets:
         named = settings.targets[spec]
         if bool(named.command) == bool(named.target):
             raise TargetError(f"targets.{spec}: give either `command` or `target`")
+        chosen = settings.of(spec)
         reach = (
-            _program(named.command, settings.folder, f"targets.{spec}.command")
+            program_of(named.command, settings.folder, f"targets.{spec}.command")
             if named.command
-            else _reach(named.target, settings.folder)
+            else reach_of(named.target, settings.folder, surroundings, chosen.interface)
         )
-        return _make(spec, spec, reach, settings)
-    reach = _reach(spec, invoked_in)
-    if spec.startswith(_BUILT_IN) and not settings.model_fields_set - {"path", "tier", "profile", "limits"}:
-        shipped = _shipped_settings(spec)
-        common = {key: getattr(settings, key) for key in settings.model_fields_set & {"tier", "profile", "limits"}}
-        settings = shipped.model_copy(update=common)
-    return _make(
-        _UNFIT.sub("-", Path(spec).name) if reach.subject and not spec.startswith(_BUILT_IN) else name,
-        spec,
-        reach,
-        settings,
-    )
+        _same_interface(spec, reach, chosen)
+        return _make(spec, spec, reach, settings), reach
+    reach = reach_of(spec, invoked_in, surroundings, settings.interface)
+    upstream = None
+    if spec.startswith(_BUILT_IN):
+        others = bool(settings.model_fields_set - {"path", "tier", "profile", "limits"})
+        if not others or (reach.interface and reach.interface != settings.interface):
+            shipped = _shipped_settings(spec, surroundings, reach.interface)
+            upstream = surroundings.upstream
+            common = {key: getattr(settings, key) for key in settings.model_fields_set & {"tier", "profile", "limits"}}
+            settings = shipped.model_copy(update=common)
+    if reach.subject and not spec.startswith(_BUILT_IN):
+        name = _UNFIT.sub("-", Path(spec).name)
+    return replace(_make(name, spec, reach, settings), upstream=upstream), reach
 
 
-def _make(name: str, spec: str, reach: _Reach, settings: Settings) -> TargetPlan:
+def _same_interface(spec: str, reach: Reach, settings: TargetSettings) -> None:
+    if reach.interface and reach.interface != settings.interface:
+        raise TargetError(
+            f'targets.{spec}: the target implements {reach.interface}; write interface = "{reach.interface}"'
+        )
+
+
+def _make(name: str, spec: str, reach: Reach, settings: Settings) -> TargetPlan:
     chosen = settings.of(spec)
     return TargetPlan(
         name=name,
@@ -212,104 +309,26 @@ def _make(name: str, spec: str, reach: _Reach, settings: Settings) -> TargetPlan
     )
 
 
-def _reach(spec: str, folder: Path) -> _Reach:
+def _shipped_settings(spec: str, surroundings: Surroundings, interface: str) -> Settings:
+    """Return the settings that come with a built-in target: data of its own, samples of every kind.
+
+    A registered provider of another package has none and gets the defaults of its interface.
+    """
     kind, _, rest = spec.partition(":")
-    makers: Mapping[str, Any] = {
-        "exec": lambda: _program(shlex.split(rest), folder, spec),
-        "python": lambda: _python(rest, folder),
-        "grpc": lambda: _Reach(address=_host_and_port(rest)),
-        "unix": lambda: _Reach(address=f"unix:{Path(rest).absolute()}"),
-        "registered": lambda: _registered(rest),
-        "mutant": lambda: _mutant(rest),
-    }
-    if spec.startswith(("./", "../", "/", "~")) or (kind not in makers and (folder / spec).is_file() and "/" in spec):
-        return _program((spec,), folder, spec)
-    if kind in makers and rest:
-        reach: _Reach = makers[kind]()
-        return reach
-    if kind == "get":
-        raise TargetError(f"{spec}: downloads are not part of this release; give the path of the binary")
-    hint = f"; write ./{spec} for the file in this folder" if (folder / spec).exists() else ""
-    raise TargetError(
-        f"{spec}: this is no target{hint}. A target is a path (./provider), a name of a [targets.NAME] table, "
-        "exec:COMMAND, python:package.module:factory, grpc:HOST:PORT, unix:/PATH, registered:config/files, "
-        "mutant:CLAUSE or all"
-    )
-
-
-def _program(command: Iterable[str], folder: Path, place: str) -> _Reach:
-    words = tuple(command)
-    if not words:
-        raise TargetError(f"{place}: there is no program to start")
-    program = Path(words[0]).expanduser()
-    if "/" in words[0] or words[0].startswith("~"):
-        program = (folder / program).absolute()
-        if not program.exists():
-            raise TargetError(f"{place}: there is no file {program}; build the provider first, or correct the path")
-        if program.is_dir():
-            raise TargetError(f"{place}: {program} is a folder; give the program in it")
-        return _Reach(command=(str(program), *words[1:]), subject=program)
-    found = shutil.which(words[0])
-    if found is None:
-        raise TargetError(f"{place}: there is no program {words[0]} on PATH")
-    return _Reach(command=(found, *words[1:]), subject=Path(found))
-
-
-def _python(rest: str, folder: Path) -> _Reach:
-    module, _, factory = rest.partition(":")
-    if not factory or not all(part.isidentifier() for part in (*module.split("."), *factory.split("."))):
-        raise TargetError(f"python:{rest}: write python:package.module:factory")
-    return _Reach(command=(sys.executable, "-m", "nomos_proto", f"{module}:{factory}", "--path", str(folder)))
-
-
-def _host_and_port(rest: str) -> str:
-    host, _, port = rest.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise TargetError(f"grpc:{rest}: write grpc:HOST:PORT, for instance grpc:127.0.0.1:50051")
-    return rest
-
-
-def _registered(rest: str) -> _Reach:
-    if rest not in registered():
-        raise TargetError(f"registered:{rest}: there is no such provider; there are {', '.join(registered())}")
-    return _Reach(command=(sys.executable, "-m", "nomos_reference", rest), subject=_package("nomos_reference"))
-
-
-def _mutant(rest: str) -> _Reach:
-    from nomos_mutants import MutantError, find
-
-    try:
-        made = find(rest)
-    except MutantError as error:
-        raise TargetError(f"mutant:{rest}: {error}") from error
-    if not made.mode:
-        return _Reach(command=(sys.executable, "-m", "nomos_mutants", made.name), subject=_package("nomos_mutants"))
-    # The defect is in the file, so there has to be one.
-    folder = Path(tempfile.mkdtemp(prefix="nomos-mutant-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    file = folder / "provider"
-    file.write_bytes(made.program)
-    file.chmod(made.mode)
-    return _Reach(command=(str(file),), subject=file)
-
-
-def _package(name: str) -> Path:
-    return Path(str(resources.files(name)))
-
-
-def _shipped_settings(spec: str) -> Settings:
-    """Return the settings that come with a built-in target: data of its own, samples of every kind."""
-    kind, _, rest = spec.partition(":")
-    folder = conformance_folder()
-    stem = rest.partition("/")[2] if kind == "registered" else "files"
-    path = folder / f"{stem}.toml"
+    folder = surroundings.data()
+    provider = rest.partition("/")[2] if kind == "registered" else _MUTATED.get(interface, "files")
+    path = folder / (f"{provider}.toml" if interface in {CONFIG, ""} else f"{interface}-{provider}.toml")
     if not path.is_file():
-        raise SettingsError(f"{spec}: no settings come with it")
+        return Settings(interface=interface or CONFIG)
     shipped = load_settings(path)
     if kind == "registered":
         return shipped
+    if interface not in {CONFIG, ""}:
+        return shipped.model_copy(update={"limits": MUTANT_LIMITS})
     config = {"directory": "{here}/data", "max_depth": 64}
     samples = {**shipped.samples, "degraded": {"config": {**config, "overlay": "{here}/nowhere"}}}
     declined = {name: reason for name, reason in shipped.declined.items() if name != "degraded"}
-    changes = {"limits": MUTANT_LIMITS, "config": config, "samples": samples, "declined": declined}
+    all_spellings = {"spellings": Limits().spellings} if rest.startswith(_SPELT) else {}
+    limits = MUTANT_LIMITS.model_copy(update=all_spellings)
+    changes = {"limits": limits, "config": config, "samples": samples, "declined": declined}
     return shipped.model_copy(update=changes)

@@ -1,0 +1,1 @@
+"""Sweeping: what a run has made outside of its own processes goes again, also when the run was killed."""
