@@ -24,7 +24,7 @@ else
 PACKAGE := "$(WHEEL)[all]"
 endif
 
-.PHONY: help certify test check bench kill-matrix wheel clauses-page generator check-tools clean
+.PHONY: help certify test check bench kill-matrix wheel engine engine-stop test-oldest clauses-page interface-page generator check-tools clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -68,6 +68,14 @@ else
 	@$(BIN)/coverage report
 endif
 
+# An environment of its own: everything else runs with the newest pytest.
+test-oldest: .pytest8/.complete ## run the tests of the plugin with the oldest pytest that it takes
+	@.pytest8/bin/python -m pytest tests/plugin $(PYTEST_ARGS)
+.pytest8/.complete: pyproject.toml $(WHEEL)
+	@$(PYTHON) -m venv .pytest8
+	@.pytest8/bin/python -m pip --disable-pip-version-check --quiet install $(PACKAGE) "pytest>=8.4,<9"
+	@touch $@
+
 check: $(VENV)/.nomos-check-tools ## formatting, lint, types, layers, and what the wheel holds
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -75,6 +83,8 @@ check: $(VENV)/.nomos-check-tools ## formatting, lint, types, layers, and what t
 	$(BIN)/basedpyright --pythonpath $(abspath $(BIN))/python
 	$(BIN)/lint-imports
 	$(BIN)/python tools/clauses_page.py --check
+	$(BIN)/python tools/requirements_page.py --check
+	$(BIN)/python tools/interface_page.py --check
 	$(BIN)/pytest -q tests/packaging tests/typing
 
 wheel: $(VENV)/.nomos-check-tools ## build the wheel and the sdist into dist/
@@ -87,8 +97,17 @@ bench: $(VENV)/.nomos-check-tools ## measure what the kit costs, as ratios in on
 kill-matrix: $(VENV)/.nomos-installed ## hold every mutant against the whole contract
 	@$(BIN)/python tools/kill_matrix.py --json kill-matrix.json $(KILL_MATRIX_ARGS)
 
+engine: ## start a Docker engine of one's own for the tests in .engine, unless one is reachable
+	@tools/engine.sh start .engine
+
+engine-stop: ## stop that engine and remove it
+	@tools/engine.sh stop .engine
+
 clauses-page: $(VENV)/.nomos-installed ## write docs/clauses.md anew
 	@$(BIN)/python tools/clauses_page.py
+
+interface-page: $(VENV)/.nomos-installed ## write pages, schemas and vectors of function interfaces anew
+	@$(BIN)/python tools/interface_page.py
 
 # The stubs come from an old generator on purpose (tools/generate_stubs.py); it lives in an environment of its own.
 generator: .generator/.complete ## install the pinned generator of the stubs
@@ -100,4 +119,4 @@ generator: .generator/.complete ## install the pinned generator of the stubs
 	@touch $@
 
 clean: ## remove what was built, the environments included
-	rm -rf $(VENV) .generator dist build nomos-report kill-matrix.json benchmarks.json .coverage .coverage.*
+	rm -rf $(VENV) .generator .pytest8 dist build nomos-report kill-matrix.json benchmarks.json .coverage .coverage.*
