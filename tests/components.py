@@ -41,13 +41,17 @@ def _program(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name)
 
 
+IMAGE = "nomos-busybox:test"
+"""What containers of the tests are made of; ``tools/engine.sh`` imports it."""
+
+
 def _docker() -> str | None:
-    """Return the client's path where an engine answers it; a client alone can do nothing."""
+    """Return the client's path where an engine answers it and has the image; a client alone can do nothing."""
     client = shutil.which("docker")
     if client is None:
         return None
     try:
-        answer = subprocess.run([client, "info"], capture_output=True, timeout=10, check=False)
+        answer = subprocess.run([client, "image", "inspect", IMAGE], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return client if answer.returncode == 0 else None
@@ -73,7 +77,7 @@ COMPONENTS: Mapping[str, Component] = {
         Component("valgrind", "apt-get install valgrind", _program("valgrind")),
         Component("openssl", "apt-get install openssl", _program("openssl")),
         Component("chromium", "apt-get install chromium", _program("chromium")),
-        Component("docker", "start a Docker engine", _docker),
+        Component("docker", "tools/engine.sh start FOLDER, and export the line that it prints", _docker),
         Component("toxiproxy", "put toxiproxy-server on PATH, or name a server in NOMOS_TOXIPROXY", _toxiproxy),
     )
 }

@@ -1,6 +1,6 @@
 """Measure what the kit costs: ratios in one run, as a table and as JSON.
 
-Usage: ``python tests/benchmarks [--json FILE] [--only NAME]``; names are startup, calls, runs, memory.
+Usage: ``python tests/benchmarks [--json FILE] [--only NAME]``; names are startup, calls, runs, memory, interfaces.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import calls
+import interfaces
 import memory
 import runs
 import startup
@@ -36,6 +37,7 @@ def main() -> int:
             "startup": lambda: startup.measure(scratch),
             "calls": lambda: calls.measure(scratch, provider()),
             "memory": lambda: memory.measure(scratch, provider()),
+            "interfaces": lambda: interfaces.measure(scratch),
             "runs": lambda: [runs.against_a_bare_script(scratch, provider()), runs.two_workers(provider())],
         }
         parser.add_argument("--only", choices=tuple(parts), action="append")

@@ -1,4 +1,4 @@
-"""The Go example: builds, passes its own tests, and is certified; proof that the kit does not test habits of Python."""
+"""The Go examples: each builds, passes its own tests, and is certified; the kit does not test habits of Python."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "provider-in-go"
-BINARY = "nomos-provider-jsonfiles"
+EXAMPLES = {"provider-in-go": "nomos-provider-jsonfiles", "compute-in-go": "nomos-provider-toycloud"}
+"""Folder of an example to the name of its program."""
 OLDEST_GO = (1, 24)
 """The first with os.Root; the go line of the example's go.mod."""
 
@@ -62,16 +62,22 @@ def run(command: Sequence[str | Path], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the example, built, with the named pipe that its README has the reader make."""
+@pytest.fixture(scope="module", params=EXAMPLES)
+def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of an example, built, with the named pipe that the README of one has the reader make."""
     go = need("go")
-    folder = tmp_path_factory.mktemp("go") / EXAMPLE.name
+    name: str = request.param
+    binary = EXAMPLES[name]
+    folder = tmp_path_factory.mktemp("go") / name
     shutil.copytree(
-        EXAMPLE, folder, symlinks=True, ignore=shutil.ignore_patterns(BINARY, "nomos-report", "report.json")
+        ROOT / "examples" / name,
+        folder,
+        symlinks=True,
+        ignore=shutil.ignore_patterns(binary, "nomos-report", "report.json"),
     )
-    run([go, "build", "-trimpath", "-o", BINARY, "."], folder)
-    os.mkfifo(folder / "settings" / "slow" / "report.json")
+    run([go, "build", "-trimpath", "-o", binary, "."], folder)
+    if name == "provider-in-go":
+        os.mkfifo(folder / "settings" / "slow" / "report.json")
     yield folder
     shutil.rmtree(folder)
 
@@ -96,32 +102,35 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 
-	"example.com/provider-in-go/internal/providerv1"
+	stubs "example.com/{folder}/internal/provider{version}"
 )
 
-func main() {
-	file := protodesc.ToFileDescriptorProto(providerv1.File_nomos_provider_v1_provider_proto)
+func main() {{
+	file := protodesc.ToFileDescriptorProto(stubs.File_nomos_provider_{version}_provider_proto)
 	description, err := proto.Marshal(file)
-	if err != nil {
+	if err != nil {{
 		panic(err)
-	}
+	}}
 	_, _ = os.Stdout.Write(description)
-}
+}}
 """
 
 
 def test_stubs_describe_the_published_protocol(example: Path) -> None:
-    show = example / "internal" / "show"
-    show.mkdir()
-    (show / "main.go").write_text(SHOW, encoding="utf-8")
-    done = subprocess.run([need("go"), "run", "./internal/show"], cwd=example, stdout=subprocess.PIPE, check=True)
-    shutil.rmtree(show)
-    stubs = descriptor_pb2.FileDescriptorProto.FromString(done.stdout)
     published = descriptor_pb2.FileDescriptorSet.FromString(
         (resources.files("nomos_proto") / "provider.binpb").read_bytes()
     )
-    (expected,) = (file for file in published.file if file.name == stubs.name)
-    assert stubs == expected
+    versions = [folder.name.removeprefix("provider") for folder in (example / "internal").glob("provider*")]
+    assert "v1" in versions
+    for version in versions:
+        show = example / "internal" / "show"
+        show.mkdir()
+        (show / "main.go").write_text(SHOW.format(folder=example.name, version=version), encoding="utf-8")
+        done = subprocess.run([need("go"), "run", "./internal/show"], cwd=example, stdout=subprocess.PIPE, check=True)
+        shutil.rmtree(show)
+        stubs = descriptor_pb2.FileDescriptorProto.FromString(done.stdout)
+        (expected,) = (file for file in published.file if file.name == stubs.name)
+        assert stubs == expected
 
 
 def test_is_certified_in_the_highest_tier_and_both_profiles(example: Path) -> None:
@@ -131,7 +140,7 @@ def test_is_certified_in_the_highest_tier_and_both_profiles(example: Path) -> No
             "-m",
             "pytest_nomos.cli",
             "certify",
-            f"./{BINARY}",
+            f"./{EXAMPLES[example.name]}",
             "--tier",
             "reference",
             "--report",

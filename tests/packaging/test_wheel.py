@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import subprocess
 import sys
@@ -59,9 +60,11 @@ def test_the_wheel_holds_the_data_that_the_kit_reads(names: list[PurePosixPath])
     wanted = {
         "nomos_contracts/config/clauses.toml",
         "nomos_contracts/process/clauses.toml",
+        "nomos_contracts/registry/clauses.toml",
         "nomos_contracts/editions/2026-12.toml",
         "nomos_proto/provider.binpb",
         "nomos_reference/conformance/files.toml",
+        "nomos_reference/conformance/mock.toml",
         "pytest_nomos/report/schema.json",
     }
     assert wanted <= held
@@ -93,6 +96,9 @@ def test_the_wheel_names_its_entry_points(wheel: zipfile.ZipFile) -> None:
     text = wheel.read(name).decode()
     assert "[console_scripts]\npytest-nomos = pytest_nomos.cli:main" in text
     assert "[pytest11]\nnomos = pytest_nomos.plugin" in text
+    points = configparser.ConfigParser()
+    points.read_string(text)
+    assert sorted(points["nomos.providers"]) == ["compute/mock", "config/mock", "registry/mock"]
 
 
 def test_the_sdist_builds_a_wheel_with_the_same_content(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, document in {"settings": app, "other": {**app, "name": "library"}, "relative/conf": app}.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "app.json").write_text(json.dumps(document), encoding="utf-8")
+    (folder / "settings" / "extra.json").write_text('{"only": "in the first folder"}', encoding="utf-8")
     (folder / "settings" / "broken.json").write_text('{"key": ', encoding="utf-8")
     return folder
 
@@ -176,6 +177,7 @@ def samples(data: Path) -> dict[str, Any]:
         {"path": ["app", "labels", "grüße"], "value": "naïve café ☕ 𝄞"},
         {"path": ["app", "hosts[1]"], "value": "beta.example.org"},
         {"path": ["app", "limits", "*"], "value": document["limits"]},
+        {"path": ["extra", "only"], "value": "in the first folder"},
     ]
     directory = str(data / "settings")
     return {

@@ -8,6 +8,7 @@ Start: ``plain_provider.py [habit-or-fault,…]``.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -392,6 +393,34 @@ class MergedConfigs(Plain):
 
 
 @fault
+class FallsBack(Plain):
+    """What the second folder does not hold comes from the first."""
+
+    below: Path | None = None
+
+    def install(self, alias: str, root: Path, config: dict[str, Any]) -> None:
+        self.below = self.below or root
+        super().install(alias, root, config)
+
+    def look_up(self, root: Path, path: tuple[str, ...]) -> Any:
+        try:
+            return super().look_up(root, path)
+        except Refused as refused:
+            if refused.code is not CODES.NOT_FOUND or self.below is None:
+                raise
+            return super().look_up(self.below, path)
+
+
+@fault
+class ModeStays(Plain):
+    """A setting of the first configuration outlives it."""
+
+    def install(self, alias: str, root: Path, config: dict[str, Any]) -> None:
+        degraded = {"mode": "degraded"} if self.root not in {None, root} else {}
+        super().install(alias, root, {**config, **degraded})
+
+
+@fault
 class LazyDefault(Plain):
     """Before Init it looks into a default folder, the second time."""
 
@@ -564,6 +593,12 @@ class PrefixMatch(Plain):
 
 
 @fault
+class TrimsNames(Plain):
+    def step(self, value: Any, segment: str, path: tuple[str, ...]) -> Any:
+        return super().step(value, segment if isinstance(value, dict) and segment in value else segment.strip(), path)
+
+
+@fault
 class ReadsAttributes(Plain):
     def step(self, value: Any, segment: str, path: tuple[str, ...]) -> Any:
         if isinstance(value, str) and segment == "length":
@@ -618,6 +653,15 @@ class BrokenIsEmpty(Plain):
 class NumbersAreText(Plain):
     def wrap(self, value: Any) -> struct_pb2.Struct:
         return super().wrap(str(value) if isinstance(value, float) and not value.is_integer() else value)
+
+
+@fault
+class TextWhenAlone(Plain):
+    """A number is right in its map, and text when it is asked for by itself."""
+
+    def walk(self, value: Any, path: tuple[str, ...]) -> Any:
+        found = super().walk(value, path)
+        return str(found) if path[1:2] == ("limits",) and isinstance(found, int | float) else found
 
 
 @fault
@@ -689,6 +733,15 @@ class IndexFromOne(Plain):
 
 
 @fault
+class IndexLoose(Plain):
+    """What stands behind an index is not looked at."""
+
+    def step(self, value: Any, segment: str, path: tuple[str, ...]) -> Any:
+        name, mark, index = segment.partition("[")
+        return super().step(value, f"{name}[{index.split(']')[0]}]" if mark and "]" in index else segment, path)
+
+
+@fault
 class HugeAnswer(Plain):
     def look_up(self, root: Path, path: tuple[str, ...]) -> Any:
         value = super().look_up(root, path)
@@ -725,6 +778,38 @@ class LockedWait(Plain):
     def fetch(self, path: tuple[str, ...], context: grpc.ServicerContext) -> Any:
         with self.lock:
             return super().fetch(path, context)
+
+
+@fault
+class PollsOn(Plain):
+    """Goes on polling for callers who have left, a third of the time."""
+
+    polling = False
+
+    def wait(self, context: grpc.ServicerContext) -> None:
+        if not self.polling:
+            self.polling = True
+            threading.Thread(target=self.poll, daemon=True).start()
+        super().wait(context)
+
+    def poll(self) -> None:
+        while True:
+            end = time.thread_time() + 0.01
+            while time.thread_time() < end:
+                pass
+            time.sleep(0.02)
+
+
+@fault
+class SickOfCallers(Plain):
+    """A caller who leaves is taken for a part that does not work."""
+
+    def wait(self, context: grpc.ServicerContext) -> None:
+        try:
+            super().wait(context)
+        except Refused:
+            self.config = {**self.config, "mode": "degraded"}
+            raise
 
 
 @fault
@@ -875,6 +960,28 @@ class LogsConfig(Plain):
 
 
 @fault
+class LogsConfigAtDebug(Plain):
+    def install(self, alias: str, root: Path, config: dict[str, Any]) -> None:
+        if "debug" in sys.argv:
+            log(f"{alias}: initialised with {json.dumps(config)}")
+        super().install(alias, root, config)
+
+
+@fault
+class LogsConfigInHex(Plain):
+    def install(self, alias: str, root: Path, config: dict[str, Any]) -> None:
+        log(f"{alias}: initialised with {json.dumps(config).encode().hex()}")
+        super().install(alias, root, config)
+
+
+@fault
+class LogsConfigInBase64(Plain):
+    def install(self, alias: str, root: Path, config: dict[str, Any]) -> None:
+        log(f"{alias}: initialised with {base64.b64encode(json.dumps(config).encode()).decode()}")
+        super().install(alias, root, config)
+
+
+@fault
 class LogsToken(Plain):
     def install(self, alias: str, root: Path, config: dict[str, Any]) -> None:
         log(f"{alias}: token {config.get('token')}")
@@ -887,6 +994,15 @@ class QuotesScalar(Plain):
         if isinstance(value, str):
             raise Refused(CODES.NOT_FOUND, f"cannot look for {segment[:100]!r} in {value!r}")
         return super().step(value, segment, path)
+
+
+@fault
+class LogsValuesAtDebug(Plain):
+    def look_up(self, root: Path, path: tuple[str, ...]) -> Any:
+        value = super().look_up(root, path)
+        if "debug" in sys.argv:
+            log(f"fetched {str(value)[:100]}")
+        return value
 
 
 @fault

@@ -79,6 +79,8 @@ def fetch(request, context):
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no Init")
     path = list(request.path)
     if path == ["slow"]:
+        if "leaks-abandoned" in FAULTS:
+            kept.append(open(__file__))  # noqa: PTH123, SIM115
         while context.is_active():
             time.sleep(0.01)
         return v1.FetchResponse()
@@ -113,6 +115,10 @@ def shutdown(request, context):
     if "shutdown-exits-at-once" in FAULTS:
         cleanup()
         os._exit(0)
+    if "shutdown-exits-when-answered" in FAULTS:
+        cleanup()
+        context.add_callback(lambda: os._exit(0))
+        return v1.ShutdownResponse()
     if "shutdown-hangs" in FAULTS:
         time.sleep(60)
     if "second-shutdown-fails" in FAULTS and state["down"]:
@@ -165,6 +171,8 @@ class Everything(grpc.GenericRpcHandler):
 
 
 def on_signal(number, frame):
+    if "prints-interrupt" in FAULTS and number == signal.SIGINT:
+        os.write(1, b"interrupted\n")
     if "prints-goodbye" in FAULTS:
         os.write(1, b"bye\n")
     if f"ignores-{signal.Signals(number).name}" in FAULTS:
@@ -173,6 +181,7 @@ def on_signal(number, frame):
         return
     if "leaves-files-on-signal" in FAULTS:
         os._exit(0)
+    state["signalled"] = True
     done.set()
 
 
@@ -180,7 +189,7 @@ began = time.monotonic()
 options = [("grpc.so_reuseport", 1 if "reuseport" in FAULTS else 0)]
 server = grpc.server(futures.ThreadPoolExecutor(8), handlers=[Everything()], options=options)
 wanted = os.environ.get("NOMOS_LISTEN", "").removeprefix("unix:") if "no-unix" not in FAULTS else ""
-host = "0.0.0.0" if "everywhere" in FAULTS else "127.0.0.1"
+host = "0.0.0.0" if "everywhere" in FAULTS else "[::ffff:127.0.0.1]" if "mapped-loopback" in FAULTS else "127.0.0.1"
 number = 47113 if FAULTS & {"fixed-port", "reuseport"} else 23117 + os.getpid() % 5000 if "low-port" in FAULTS else 0
 try:
     port = server.add_insecure_port(f"unix:{wanted}" if wanted else f"{host}:{number}")
@@ -217,9 +226,9 @@ if "dies" in FAULTS:
 while not done.wait(0.2):
     pass
 if "waits-for-calls" in FAULTS:
-    server.stop(None).wait()
+    server.stop(60).wait()
 server.stop(0.0 if "cuts-off" in FAULTS else 1.2).wait()
-if wanted and "leaves-socket" in FAULTS:
+if wanted and ("leaves-socket" in FAULTS or ("leaves-socket-on-signal" in FAULTS and state.get("signalled"))):
     Path(wanted).touch()
 elif wanted:
     Path(wanted).unlink(missing_ok=True)

@@ -24,7 +24,10 @@ CLEANUP, OUTPUT = "PROC-CLEANUP-001", "PROC-OUTPUT-001"
 def test_a_correct_provider_breaks_nothing(target) -> None:
     session = target()
     outcomes = session.judge()
-    assert {clause for clause, seen in outcomes.items() if seen & {"failed", "blocked"}} == {"PROC-SIGNAL-004"}
+    assert {clause for clause, seen in outcomes.items() if seen & {"failed", "blocked"}} == {
+        "PROC-SIGNAL-004",
+        "PROC-LEAK-004",
+    }
     assert set(outcomes) == {clause.id for clause in clauses_of(("process",)).values() if clause.testable}
     assert session.observed["announced form"] == "PORT"
     assert session.observed["second Init under another alias"] == "OK"
@@ -38,8 +41,9 @@ def test_a_correct_provider_breaks_nothing(target) -> None:
         ("init-once", SURFACE),
         ("init-refuses-unknown", SURFACE),
         ("lingers", ENDINGS),
-        ("shutdown-exits-at-once", ENDINGS),
+        ("shutdown-exits-when-answered", (*ENDINGS, "PROC-SHUTDOWN-003", "PROC-SHUTDOWN-004")),
         ("default-signals", ENDINGS),
+        ("mapped-loopback", ("PROC-LISTEN-001", "PROC-START-003")),
         ("no-log-level", (OUTPUT, CLEANUP)),
         ("child", ENDINGS),
     ],
@@ -86,6 +90,7 @@ def test_what_is_legal_is_not_held_against_a_provider(target, oddity: str, claus
         ("exit-4", {"PROC-SIGNAL-005"}, ("PROC-SIGNAL-001", "PROC-SIGNAL-005")),
         ("default-signals", {"PROC-SIGNAL-005", CLEANUP}, ("PROC-SIGNAL-005", CLEANUP)),
         ("shutdown-crashes", {"PROC-SHUTDOWN-001"}, ENDINGS),
+        ("shutdown-exits-at-once", {"PROC-SHUTDOWN-001"}, ENDINGS),
         ("shutdown-hangs", {"PROC-SHUTDOWN-001", "PROC-SHUTDOWN-002"}, ENDINGS),
         ("ignores-shutdown", {"PROC-SHUTDOWN-002"}, ENDINGS),
         ("ignores-unused-shutdown", {"PROC-SHUTDOWN-002"}, ENDINGS),
@@ -95,6 +100,8 @@ def test_what_is_legal_is_not_held_against_a_provider(target, oddity: str, claus
         ("leaves-files", {CLEANUP}, (CLEANUP,)),
         ("leaves-files-on-signal", {CLEANUP}, (CLEANUP,)),
         ("leaves-socket", {CLEANUP}, (CLEANUP, "PROC-LISTEN-003")),
+        ("leaves-socket-on-signal", {CLEANUP}, (CLEANUP, "PROC-LISTEN-003")),
+        ("prints-interrupt", {OUTPUT}, (OUTPUT,)),
         ("leaks-files", {"PROC-LEAK-001"}, ("PROC-LEAK-001", "PROC-LEAK-003")),
         ("leaks-memory", {"PROC-LEAK-002"}, ("PROC-LEAK-001", "PROC-LEAK-002")),
         ("slower", {"PROC-LEAK-003"}, ("PROC-LEAK-002", "PROC-LEAK-003")),
@@ -182,6 +189,18 @@ def test_a_slow_call_is_finished_by_a_patient_provider_and_cut_off_by_a_hasty_on
     clauses = ("PROC-SIGNAL-003", "PROC-SIGNAL-004")
     assert target(samples=slow).broken(*clauses) == set()
     assert target("cuts-off", samples=slow).broken(*clauses) == {"PROC-SIGNAL-004"}
+
+
+def test_a_provider_that_waits_without_limit_for_its_calls_is_convicted_by_a_patient_caller(target) -> None:
+    clauses = ("PROC-SIGNAL-001", "PROC-SIGNAL-003", "PROC-SHUTDOWN-002")
+    session = target("waits-for-calls", samples={"slow": [["slow"]]})
+    assert session.broken(*clauses) == {"PROC-SIGNAL-003", "PROC-SHUTDOWN-002"}, session.words
+
+
+def test_handles_of_slow_calls_go_with_their_callers(target) -> None:
+    slow = {"slow": [["slow"]]}
+    assert target(samples=slow).broken("PROC-LEAK-004") == set()
+    assert target("leaks-abandoned", samples=slow).broken("PROC-LEAK-004") == {"PROC-LEAK-004"}
 
 
 def test_a_file_that_everybody_can_write_is_a_violation(target, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from components import ROOT
 
 BENCHMARKS = ROOT / "tests" / "benchmarks"
-MODULES = ("table", "targets", "tracing", "bare", "memory", "startup")
+MODULES = ("table", "targets", "tracing", "bare", "memory", "startup", "interfaces")
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +73,11 @@ def test_memory_that_grows_is_seen_and_memory_that_does_not_is_not() -> None:
 
     assert _slope([50_000_000] * (WARM + 200)) == 0
     assert _slope([50_000_000 + 4096 * n for n in range(WARM + 200)]) == pytest.approx(4.0)
+
+
+def test_collection_is_measured_on_as_many_checks_as_there_are(tmp_path: Path) -> None:
+    from interfaces import collected
+
+    one, two = collected(tmp_path, 1), collected(tmp_path, 2)
+    assert two[0] == 2 * one[0] > 0
+    assert 0 < one[1] < 60

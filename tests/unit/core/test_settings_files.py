@@ -1,5 +1,6 @@
 """Settings: what an author writes, and what he is told when it is wrong."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from nomos_contracts.clause import Profile, Tier
 from pytest_nomos.settings import SettingsError, find_settings, load_settings, resolve_text
 from pytest_nomos.targets.plan import TargetError, plan_targets
+from pytest_nomos.targets.surroundings import Surroundings
 
 WAIVER = """
 [[waivers]]
@@ -17,6 +19,12 @@ link = "https://example.com/1"
 owner = "somebody"
 expires = 2027-01-01
 """
+
+
+@pytest.fixture
+def surroundings() -> Iterator[Surroundings]:
+    with Surroundings() as made:
+        yield made
 
 
 def write(folder: Path, text: str, name: str = "nomos.toml") -> Path:
@@ -104,10 +112,10 @@ def test_a_null_is_written_as_json(tmp_path: Path) -> None:
     assert samples.model_dump()["values"][0]["value"] is None
 
 
-def test_the_cli_profile_sends_every_scalar_as_a_string(tmp_path: Path) -> None:
+def test_the_cli_profile_sends_every_scalar_as_a_string(tmp_path: Path, surroundings: Surroundings) -> None:
     (tmp_path / "p").write_text("")
     path = write(tmp_path, '[config]\na = 5\nb = true\nc = { d = 1.5 }\ne = [1, "x"]\nf = "{here}/y"\n')
-    (plan,) = plan_targets(["./p"], load_settings(path), tmp_path)
+    (plan,) = plan_targets(["./p"], load_settings(path), tmp_path, surroundings)
     assert plan.good_config(Profile.CLI) == {
         "a": "5",
         "b": "true",
@@ -119,14 +127,16 @@ def test_the_cli_profile_sends_every_scalar_as_a_string(tmp_path: Path) -> None:
     assert plan.source_file_path == str(path)
 
 
-def test_two_targets_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+def test_two_targets_of_one_name_get_names_of_their_own(tmp_path: Path, surroundings: Surroundings) -> None:
     (tmp_path / "p").write_text("")
-    first, second = plan_targets(["./p", "./p"], load_settings(None), tmp_path)
+    first, second = plan_targets(["./p", "./p"], load_settings(None), tmp_path, surroundings)
     assert (first.name, second.name) == ("p", "p-2")
 
 
-def test_all_stands_for_every_registered_provider(tmp_path: Path) -> None:
-    plans = plan_targets(["registered:config/files", "registered:config/yaml"], load_settings(None), tmp_path)
+def test_all_stands_for_every_registered_provider(tmp_path: Path, surroundings: Surroundings) -> None:
+    plans = plan_targets(
+        ["registered:config/files", "registered:config/yaml"], load_settings(None), tmp_path, surroundings
+    )
     assert [plan.name for plan in plans] == ["registered-config-files", "registered-config-yaml"]
     assert all(plan.command and plan.settings.config for plan in plans)
 
@@ -146,17 +156,17 @@ def test_all_stands_for_every_registered_provider(tmp_path: Path) -> None:
         ("get:a@1", "downloads"),
     ],
 )
-def test_what_is_no_target_is_explained(tmp_path: Path, spec: str, says: str) -> None:
+def test_what_is_no_target_is_explained(tmp_path: Path, spec: str, says: str, surroundings: Surroundings) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     with pytest.raises(TargetError) as caught:
-        plan_targets([spec], load_settings(None), tmp_path)
+        plan_targets([spec], load_settings(None), tmp_path, surroundings)
     assert says in str(caught.value)
 
 
-def test_a_named_target_gives_a_command_or_a_target(tmp_path: Path) -> None:
+def test_a_named_target_gives_a_command_or_a_target(tmp_path: Path, surroundings: Surroundings) -> None:
     path = write(tmp_path, "[targets.x]\nalias = 'a'\n[targets.y]\ntarget = 'grpc:127.0.0.1:1234'\n")
     settings = load_settings(path)
     with pytest.raises(TargetError, match="either `command` or `target`"):
-        plan_targets(["x"], settings, tmp_path)
-    assert plan_targets(["y"], settings, tmp_path)[0].address == "127.0.0.1:1234"
+        plan_targets(["x"], settings, tmp_path, surroundings)
+    assert plan_targets(["y"], settings, tmp_path, surroundings)[0].address == "127.0.0.1:1234"

@@ -58,7 +58,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Block], P
                     if block.options.get("exit") == "10":
                         _initialise(tmp_path, binary)
                 shutil.copy(binary, tmp_path / "provider")
-            case "mutant" | "files" | "greetings":
+            case "mutant" | "files" | "greetings" | "mocks":
                 pass
             case _:
                 raise AssertionError(f"{block.where}: no scene {block.rest}")
@@ -197,6 +197,6 @@ def test_the_python_of_the_documents_compiles_and_names_what_exists() -> None:
         "from pytest_nomos.testing import Contract, RunningProvider, clause, expect_code\n"
     }
     for block in ALL:
-        if block.language == "python":
+        if block.language == "python" and block.kind != "file":  # files are run by the commands of their document
             code = "from __future__ import annotations\n" + names.get(block.where.partition(":")[0], "") + block.text
             exec(compile(code, block.where, "exec"), {"__name__": "document"})

@@ -1,0 +1,87 @@
+"""Each mutant of the compute contract breaks what it lists and nothing else; the original keeps everything."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from compute_bench import CLAUSES, Bench
+from nomos_contracts.clause import Level
+from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.faces import InProcessFace
+from nomos_mutants.functions import FunctionMutant
+from nomos_mutants.mutant import all_mutants
+from nomos_reference.compute.memory import make
+
+MUTANTS: Mapping[str, Any] = all_mutants(("compute",))
+
+
+@pytest.fixture(scope="module")
+def samples() -> ComputeSamples:
+    source = resources.files("nomos_reference").joinpath("conformance", "compute-memory.toml")
+    return ComputeSamples.model_validate(tomllib.loads(source.read_text(encoding="utf-8"))["samples"])
+
+
+def test_every_must_clause_has_a_mutant() -> None:
+    covered = {one.clause for one in MUTANTS.values()}
+    due = {one.id for one in CLAUSES.values() if one.level is Level.MUST and one.testable}
+    assert due - covered == set()
+    assert covered <= set(CLAUSES)
+
+
+SANDBOXED = frozenset(f"CMP-BOOT-{number:03}" for number in range(6, 12))
+"""Clauses for which scripts really run; here for mutants of scripts alone, in the kill matrix for all."""
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_a_mutant_breaks_what_it_lists_and_nothing_else(name: str, samples: ComputeSamples) -> None:
+    mutant = MUTANTS[name]
+    assert isinstance(mutant, FunctionMutant)
+    scripts = mutant.clause.startswith("CMP-BOOT") or mutant.breaks & SANDBOXED
+    seen = Bench(mutant.make, samples, {}).judge(without=frozenset() if scripts else SANDBOXED)
+    failed = {i: why for i, (what, why) in seen.items() if what == "failed"}
+    assert failed.keys() == mutant.breaks, {i: why for i, why in failed.items() if i not in mutant.breaks}
+    allowed = {f"clause:{one}" for one in mutant.breaks}
+    blocked = {i: why for i, (what, why) in seen.items() if what == "blocked" and why.split(": ")[0] not in allowed}
+    assert blocked == {}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"bootstrap": "cloud-init"},
+        {"bootstrap": "ignition"},
+        {"lag": 4.0},
+        {"boot_delay": 0.0, "stop_delay": 0.0},
+        {"forget_after": 0.0},
+        {"page": 1},
+        {"lag": 6.0, "forget_after": 0.0, "boot_delay": 9.0, "snapshot_delay": 9.0, "spot_delay": 8.0},
+        {"latency": 0.02},
+    ],
+    ids=repr,
+)
+def test_a_correct_provider_keeps_everything_however_it_behaves(
+    config: Mapping[str, Any], samples: ComputeSamples
+) -> None:
+    seen = Bench(make, samples, config).judge()
+    assert {i: why for i, (what, why) in seen.items() if what not in {"passed", "not applicable"}} == {}
+
+
+@pytest.mark.parametrize("flags", [[], ["spot"], ["hibernation", "snapshots"]], ids=repr)
+def test_a_correct_provider_may_declare_little(flags: list[str], samples: ComputeSamples) -> None:
+    fewer = samples.model_copy(update={"provoke": (), "interrupted": None})
+    seen = Bench(make, fewer, {"capabilities": flags}).judge()
+    rest = {i: why for i, (what, why) in seen.items() if what not in {"passed", "not applicable"}}
+    assert set(rest.values()) <= {"sample:provoke", "sample:interrupted"}
+    undeclared = {i for i, (what, _) in seen.items() if what == "passed" and i.startswith("CMP-FLAG-2")}
+    assert "CMP-FLAG-203" in undeclared
+
+
+def test_the_checks_run_the_same_on_the_face_that_the_plugin_uses(samples: ComputeSamples) -> None:
+    seen = Bench(make, samples, {}, face=InProcessFace).judge(without=SANDBOXED)
+    assert {i: why for i, (what, why) in seen.items() if what not in {"passed", "not applicable"}} == {}
