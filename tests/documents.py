@@ -1,6 +1,7 @@
 """Documents as tests see them: the files that they give the reader, and the commands with what they print.
 
-Before a block stands an HTML comment. ``<!-- file: NAME -->`` gives the reader a file;
+Before a block stands an HTML comment. ``<!-- file: NAME -->`` gives the reader a file, ``<!-- part: NAME -->`` a part
+of one, below the parts before it;
 ``<!-- run: SCENE exit=N needs=X -->`` before a console block says in which scene its commands are run, how the last one
 ends, and which components it needs; ``<!-- shown: WHY -->`` marks a console block that is not run, with the reason.
 """
@@ -43,7 +44,7 @@ class Block:
 
     Attributes:
         where: document and line, for messages.
-        kind: first word of its mark (``run``, ``file``, ``shown``), empty where it has none.
+        kind: first word of its mark (``run``, ``file``, ``part``, ``shown``), empty where it has none.
         rest: what follows in the mark.
         language: the language of the fence.
         text: its text.

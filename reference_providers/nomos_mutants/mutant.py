@@ -41,8 +41,8 @@ class Mutant:
         program: bytes of the provider's file, where the defect is in the file itself.
         mode: mode of that file.
         file: name of that file.
-        by_chance: whether the defect strikes in some calls only, of any kind: which further clauses it breaks differs
-            from run to run, and `breaks` names those that are made to find it.
+        by_chance: whether the defect strikes in some calls only, by chance or by how many came before: which further
+            clauses meet it depends on the order of calls, and `breaks` names those that are made to find it.
     """
 
     clause: str

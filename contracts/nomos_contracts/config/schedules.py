@@ -13,10 +13,9 @@ from nomos_contracts.config.model import ConfigModel, Segments
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.exploration import Budget, Explorer
-from nomos_contracts.process.interface import START_CLAUSES
-from nomos_contracts.provider import Answer, RunningProvider, Starter, StartError, TargetFacts
+from nomos_contracts.process.interface import running
+from nomos_contracts.provider import Answer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.schedule import Args, Drawing, Operation, Pairing
-from nomos_contracts.violation import Blocked
 
 AFTER_SHUTDOWN = 1.0
 """Seconds for a call after Shutdown: nobody need be there to answer it."""
@@ -219,20 +218,11 @@ class Processes:
         Raises:
             Blocked: it could not be started.
         """
-        start = self.spawn()
-        if start.provider is None:
-            raise _blocked(start.error)
+        provider = running(self.spawn())
         try:
-            yield Subject(start.provider)
+            yield Subject(provider)
         finally:
-            start.provider.stop()
-
-
-def _blocked(error: StartError | None) -> Blocked:
-    if error is None:
-        return Blocked("kit", "a start gave neither a provider nor an error")
-    clause_id = START_CLAUSES.get(error.failure)
-    return Blocked(f"clause:{clause_id}" if clause_id else "environment", error.message)
+            provider.stop()
 
 
 class RandomSchedulesContract(Contract):

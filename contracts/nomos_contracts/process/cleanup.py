@@ -52,15 +52,19 @@ class CleanupContract(Contract):
     ) -> None:
         """A process on a port, and one on a Unix socket where the provider knows them, both ended by the signal."""
         first_running(nomos_start)
-        providers = [running(nomos_spawn(env=_temporary(nomos_scratch)))]
-        on_socket = nomos_spawn(unix=True, env=_temporary(nomos_scratch)).provider
+        # A folder each: what one holds while it still runs is nothing that the other left.
+        folders = [nomos_scratch / name for name in ("port", "socket")]
+        for folder in folders:
+            folder.mkdir()
+        providers = [running(nomos_spawn(env=_temporary(folders[0])))]
+        on_socket = nomos_spawn(unix=True, env=_temporary(folders[1])).provider
         if on_socket is not None and on_socket.announcement.form == "UNIX":
             providers.append(on_socket)
         for provider in providers:
             exercise(initialised(provider), nomos_samples)
             provider.signal("SIGTERM")
-        for provider in providers:
-            self._look(provider, nomos_scratch, nomos_target, "SIGTERM", "PROC-SIGNAL-001")
+        for provider, folder in zip(providers, folders, strict=False):
+            self._look(provider, folder, nomos_target, "SIGTERM", "PROC-SIGNAL-001")
 
     @staticmethod
     def _look(provider: RunningProvider, temporary: Path, target: TargetFacts, what: str, ending_clause: str) -> None:

@@ -81,6 +81,7 @@ class LosesOne(_Changed):
     "later",
     defect="from the fourth answer for a path on strings have no blanks at their ends",
     also=("CFG-FETCH-011",),
+    by_chance=True,
 )
 class TrimsLater(Original):
     """Has a cache that trims."""

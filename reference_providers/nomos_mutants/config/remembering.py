@@ -113,6 +113,7 @@ class LogsValuesAtDebug(Original):
     "CFG-FETCH-011",
     defect="from the fourth answer for a path on a map holds their number",
     also=("CFG-VALUE-001",),
+    by_chance=True,
 )
 class Counts(Original):
     """Tells how often it was asked."""

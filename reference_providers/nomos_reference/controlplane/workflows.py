@@ -10,7 +10,7 @@ from typing import Any
 from nomos_contracts.compute.interface import ProviderError, Workflow
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: whatever an exception passes through sets its traceback
 class WorkflowFailure(Exception):  # noqa: N818 # what became of it, with its cause
     """A workflow that failed.
 

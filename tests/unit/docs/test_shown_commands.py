@@ -19,7 +19,11 @@ from documents import Block, Command, blocks
 from nomos_contracts.clause import clauses_of, parse_clauses
 from pytest_nomos.settings import load_settings
 
-DOCUMENTS = [*(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")), *ROOT.glob("docs/*.md")]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("docs/authors/*.md"),
+]
 ALL = [block for document in sorted(DOCUMENTS) for block in blocks(document)]
 RUN = [block for block in ALL if block.kind == "run"]
 GO = ROOT / "examples" / "provider-in-go"
@@ -58,16 +62,29 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Block], P
                     if block.options.get("exit") == "10":
                         _initialise(tmp_path, binary)
                 shutil.copy(binary, tmp_path / "provider")
-            case "mutant" | "files" | "greetings" | "mocks":
+            case "mutant" | "files" | "greetings" | "mocks" | "attic" | "attic-fresh":
                 pass
             case _:
                 raise AssertionError(f"{block.where}: no scene {block.rest}")
         for given in ALL:
             if given.kind == "file" and given.where.partition(":")[0] == block.where.partition(":")[0]:
                 (tmp_path / given.rest).write_text(given.text, encoding="utf-8")
+        for name, text in assembled(block.where.partition(":")[0]).items():
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        if block.rest == "attic-fresh":
+            (tmp_path / "nomos.toml").unlink()
         return tmp_path
 
     return lay
+
+
+def assembled(document: str) -> dict[str, str]:
+    """Return the files that a document gives in parts, each part below the one before."""
+    found: dict[str, str] = {}
+    for given in ALL:
+        if given.kind == "part" and given.where.partition(":")[0] == document:
+            found[given.rest] = found[given.rest] + "\n\n" + given.text if given.rest in found else given.text
+    return found
 
 
 def _unreadable(folder: str, names: list[str]) -> list[str]:
@@ -86,6 +103,8 @@ def execute(command: Command, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command.line)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "NOMOS_", "COV"))}
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}", "COLUMNS": "120"}
+    if folder != ROOT:
+        env.pop("PYTHONSAFEPATH", None)  # a reader imports the modules of his folder
     if words[0] == "make":
         # The installed environment stands in for the one that make would build; .ci/run has it built.
         venv = str(Path(sys.prefix))
@@ -167,7 +186,7 @@ def test_every_clause_that_a_document_names_exists() -> None:
     known = clauses_of()
     made_up = {"CFG-FETCH-099"}
     for document in DOCUMENTS:
-        named = set(re.findall(r"\b(?:CFG|PROC)-[A-Z]+-\d{3}\b", document.read_text(encoding="utf-8")))
+        named = set(re.findall(r"\b(?:CFG|CMP|PROC|REG)-[A-Z]+-\d{3}\b", document.read_text(encoding="utf-8")))
         assert named - made_up <= known.keys(), document.name
 
 
@@ -197,6 +216,6 @@ def test_the_python_of_the_documents_compiles_and_names_what_exists() -> None:
         "from pytest_nomos.testing import Contract, RunningProvider, clause, expect_code\n"
     }
     for block in ALL:
-        if block.language == "python" and block.kind != "file":  # files are run by the commands of their document
+        if block.language == "python" and block.kind not in {"file", "part"}:  # commands run these
             code = "from __future__ import annotations\n" + names.get(block.where.partition(":")[0], "") + block.text
             exec(compile(code, block.where, "exec"), {"__name__": "document"})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -169,6 +170,18 @@ def test_a_workflow_spawns_and_what_fails_is_taken_back() -> None:
             await plane.run("memory", "absent", {})
 
     asyncio.run(play())
+
+
+def test_a_failed_workflow_passes_through_a_context_manager_as_it_is() -> None:
+    @contextmanager
+    def between() -> Iterator[None]:
+        yield
+
+    failure = WorkflowFailure("w", ProviderError("gone", "NOT_FOUND"))
+    with pytest.raises(WorkflowFailure) as caught, between():
+        raise failure
+    assert caught.value is failure
+    assert hash(failure) == hash(failure)
 
 
 def test_the_samples_of_the_memory_provider_name_specs_that_it_has() -> None:

@@ -53,7 +53,8 @@ def test_a_good_init_uses_the_uninitialised_process_up(run: TargetRun, raw: bool
 
 def test_an_init_of_unknown_outcome_uses_the_uninitialised_process_up(run: TargetRun) -> None:
     with run.uninitialised() as first:
-        assert first.init(timeout=1e-6).code == "DEADLINE_EXCEEDED"
+        # However short a deadline is, a quick provider may meet it; so the answer is put where it would come from.
+        first._remember(Answer("Init", {}, "DEADLINE_EXCEEDED", seconds=1.0))  # type: ignore[attr-defined] # the host's own
     with run.uninitialised() as second:
         assert second is not first
 

@@ -64,7 +64,9 @@ def test_generating_them_again_gives_the_committed_files(generator: ModuleType, 
     generator.write(tmp_path)
     committed = ROOT / "contracts" / "nomos_contracts" / "vectors"
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == sorted(path.name for path in committed.glob("*.json")) == sorted(f"{name}.json" for name in NAMES)
+    assert names == sorted(f"{name}.json" for name in NAMES)
+    # Those of an interface have a generator of their own.
+    assert {path.name for path in committed.glob("*.json")} - set(names) == {"compute.json"}
     for name in names:
         assert (tmp_path / name).read_bytes() == (committed / name).read_bytes(), (
             f"run tools/generate_vectors.py ({name})"
