@@ -55,7 +55,10 @@ def told(process: psutil.Process) -> str:
 
 def files(folder: Path, hosts: set[str]) -> list[str]:
     """Return what lies in the temporary folder and those of *hosts* for sockets, and beside the reports."""
-    found = [*(folder / "tmp").rglob("*"), *folder.rglob(".*")]
+    try:
+        found = [*(folder / "tmp").rglob("*"), *folder.rglob(".*")]
+    except FileNotFoundError as error:  # it goes while we look: there is something yet
+        return [str(error)]
     # pytest keeps the base folders of its last three runs by itself; pytest-xdist makes one for its workers.
     left = [str(path) for path in found if path.name != ".pytest_cache" and BASE not in path.parts[len(folder.parts) :]]
     for report in (folder / "rep", folder / "nomos-report"):
