@@ -16,6 +16,9 @@ from nomos_contracts.process.traffic import burst, known_path
 from nomos_contracts.provider import RunningProvider, Start, Starter, StartError, StartFailure, TargetFacts
 from nomos_contracts.violation import NotApplicable, Violation, shorten
 
+_ARGUMENTS_READ = 0.3
+"""Seconds after the announcement within which a provider has looked at its arguments."""
+
 _CALLERS = 16
 
 
@@ -160,8 +163,13 @@ class ProgramContract(Contract):
         if start.provider is None:
             start = nomos_spawn(args=("--log-level=debug",))
             form = "--log-level=debug"
+        expected = "a provider that starts with --log-level debug"
         if start.error is not None:
-            raise start_violation("a provider that starts with --log-level debug", start.error)
+            raise start_violation(expected, start.error)
+        # It may have announced before it looked at its arguments.
+        ended = running(start).wait(_ARGUMENTS_READ)
+        if ended is not None:
+            raise Violation(expected, f"it announced and {ended.words}")
         nomos_observe("log level", form)
 
     @clause("PROC-START-009")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf import struct_pb2
 from google.protobuf.message import DecodeError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nomos_proto.structs import MAX_EXACT, StructError, decode_struct, encode_struct
@@ -20,6 +20,23 @@ SCALARS = (
     | st.text(st.characters(exclude_categories=["Cs"]))
 )
 KEYS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def one_null(message: struct_pb2.Struct) -> None:
+    """Write each null with the only number that the enum has: a message may hold others, and they are null as well."""
+    for value in message.fields.values():
+        one_null_value(value)
+
+
+def one_null_value(value: struct_pb2.Value) -> None:
+    kind = value.WhichOneof("kind")
+    if kind == "null_value":
+        value.null_value = struct_pb2.NULL_VALUE
+    elif kind == "struct_value":
+        one_null(value.struct_value)
+    elif kind == "list_value":
+        for item in value.list_value.values:
+            one_null_value(item)
 
 
 def values(depth: int) -> st.SearchStrategy[Any]:
@@ -74,6 +91,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(st.binary(max_size=40) | damaged())
+@example(b"\n\x0b\n\x05\x00\xf0\x90\x80\x80\x12\x02\x08\x01")  # a null with another number
 @settings(max_examples=300, deadline=None)
 def test_damaged_bytes_are_judged_as_protobuf_judges_them(data: bytes) -> None:
     try:
@@ -92,6 +110,7 @@ def test_damaged_bytes_are_judged_as_protobuf_judges_them(data: bytes) -> None:
     again.update(ours)
     size = theirs.ByteSize()
     theirs.DiscardUnknownFields()
+    one_null(theirs)
     # The C runtime sets a whole map entry aside that has an unknown field of its own; Go's skips that field, as we do.
     assert again == theirs or size != theirs.ByteSize()
 

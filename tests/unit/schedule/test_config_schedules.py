@@ -256,11 +256,11 @@ def test_one_that_takes_another_configuration_now_and_ignores_it_then_is_convict
     assert acquitted <= 3
 
 
-def test_a_provider_that_does_not_start_blocks_the_clause_by_the_start_clause():
+def test_a_further_process_that_does_not_start_blocks_the_clause_by_the_clause_about_further_ones():
     def spawn(**_: Any) -> Start:
         return Start(None, StartError(StartFailure.SILENT, "it never announced"))
 
-    with pytest.raises(Blocked, match=r"clause:PROC-.*it never announced"):
+    with pytest.raises(Blocked, match=r"clause:PROC-START-006.*never announced"):
         RandomSchedulesContract().test_calls_in_any_order_are_answered_as_the_protocol_says(
             spawn, SAMPLES, TargetFacts("x", (), Path(), "standard", {}), random.Random(1), lambda _name, _value: None
         )
