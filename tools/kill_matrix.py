@@ -219,13 +219,29 @@ def killers(rows: Iterable[Row], clauses: Iterable[Clause]) -> dict[str, list[st
     return {clause.id: [row.name for row in rows if not row.problems and clause.id in row.breaks] for clause in clauses}
 
 
+def held(jobs: Sequence[Job], at_once: int, *, quick: bool) -> list[Row]:
+    """Hold *jobs* against the contract, *at_once* batches at a time, and show each row as it is found."""
+    rows: list[Row] = []
+    with ThreadPoolExecutor(at_once) as pool:
+        running = [pool.submit(run_batch, batch, quick=quick) for batch in batches(jobs)]
+        for done in as_completed(running):
+            for row in done.result():
+                rows.append(row)
+                show(row)
+    return rows
+
+
 def main() -> int:
     """Run the matrix, print it, write it; 0 if it is green."""
     parser = argparse.ArgumentParser(description="Hold every mutant against the whole contract.")
     parser.add_argument("--json", type=Path, default=Path("kill-matrix.json"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="mutants whose name starts with this")
-    parser.add_argument("--quick", action="store_true", help="try only the clauses that each mutant breaks")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="try each mutant on the clauses that it breaks, then on all if that was not enough",
+    )
     parser.add_argument("--batch", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--caller", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -234,13 +250,12 @@ def main() -> int:
         return run_here(options.batch)
     began = time.monotonic()
     jobs = jobs_of(options.only, quick=options.quick)
-    rows: list[Row] = []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        running = [pool.submit(run_batch, batch, quick=options.quick) for batch in batches(jobs)]
-        for done in as_completed(running):
-            for row in done.result():
-                rows.append(row)
-                show(row)
+    rows = held(jobs, options.jobs, quick=options.quick)
+    if options.quick:
+        # What a defect does may want the calls of other clauses before it: these mutants are tried on all of them.
+        again = {row.name for row in rows if row.problems}
+        rows = [row for row in rows if row.name not in again]
+        rows += held([job for job in jobs if job.target in again], options.jobs, quick=False)
     order = {job.target: number for number, job in enumerate(jobs)}
     rows.sort(key=lambda row: order[row.name])
     due = [clause for clause in clauses_of().values() if clause.testable]

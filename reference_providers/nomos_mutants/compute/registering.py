@@ -101,7 +101,11 @@ class MisfiledWorkflow(Original):
         return {name: one for name, one in found.items() if "warm" in name}
 
 
-@mutant("CMP-SCHED-001", defect="once three instances of a control plane are gone, its youngest of three is not found")
+@mutant(
+    "CMP-SCHED-001",
+    defect="once two instances of a control plane are gone, its youngest of two is not found",
+    also=("CMP-TERM-006",),
+)
 class Forgets(Original):
     """Has an index that it prunes too much."""
 
@@ -111,4 +115,4 @@ class Forgets(Original):
         siblings = [one for one, owner in owners.items() if owner == owners.get(provider_id)]
         live = [one for one in siblings if (machine := self.cloud.peek(one)) and machine.terminated is None]
         found = await super().get(provider_id, region)
-        return None if len(live) >= 3 and len(siblings) - len(live) >= 3 and live[-1] == provider_id else found
+        return None if len(live) >= 2 and len(siblings) - len(live) >= 2 and live[-1] == provider_id else found

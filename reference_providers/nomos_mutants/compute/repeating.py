@@ -56,7 +56,7 @@ class LooksThenActs(Original):
         """Look, wait a moment, create."""
         with mapped(self.name):
             known = self._existing(options)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.005)  # as long as asking a record that lies elsewhere
         if known is None:
             self._spawned.pop((options.control_id, options.instance_id), None)
         return await super().spawn(options)
