@@ -25,6 +25,10 @@ class Violation(AssertionError):  # noqa: N818 # a verdict on the provider, not 
         self.answers = answers
         self.evidence = evidence or {}
 
+    def waited_for(self, seconds: float) -> bool:
+        """Whether an answer that shows it was a deadline of at least *seconds*: the provider had its whole time."""
+        return any(answer.code == "DEADLINE_EXCEEDED" and answer.seconds >= seconds for answer in self.answers)
+
 
 class Blocked(Exception):  # noqa: N818 # an outcome
     """The clause could not be tried.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nomos_proto.schema import ConfigError
 from pytest_nomos.host.diagnosis import StartFailed
 from pytest_nomos.host.host import AliasTakenError, ProviderHost
 from pytest_nomos.host.launch import Launch, Setup
@@ -11,7 +12,6 @@ from pytest_nomos.host.monitor import Event, EventKind
 from pytest_nomos.host.reaping import ReaperError
 from pytest_nomos.host.remote import AddressError, RemoteProvider
 from pytest_nomos.host.running import HostedProvider
-from pytest_nomos.host.schema import ConfigError
 
 __all__ = [
     "AddressError",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nomos_contracts.provider import Answer
 from nomos_proto import messages
+from nomos_proto.schema import check_config
 from pytest_nomos.host.exchange import (
     DECODERS,
     Caller,
@@ -21,7 +22,6 @@ from pytest_nomos.host.exchange import (
 )
 from pytest_nomos.host.launch import Setup
 from pytest_nomos.host.limits import Limits
-from pytest_nomos.host.schema import check_config
 
 V1: Final = f"/{messages.SERVICE}/"
 V2: Final = "/nomos.provider.v2.ProviderService/"

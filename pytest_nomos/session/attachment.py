@@ -6,8 +6,9 @@ import contextlib
 import ctypes
 import os
 import signal
-from pathlib import Path
 from typing import Final
+
+from pytest_nomos.sweep.owner import started_at
 
 PR_SET_PDEATHSIG: Final = 1
 
@@ -22,16 +23,7 @@ def attach(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # It may have ended before the call above, and then nobody would tell us.
     if os.getppid() != parent:
-        if not _alive(parent):
+        if started_at(parent) is None:
             os.kill(os.getpid(), signal.SIGKILL)
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
-
-
-def _alive(pid: int) -> bool:
-    """Return whether process *pid* is there and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    return stat.rpartition(b")")[2].split()[:1] not in ([b"Z"], [b"X"])

@@ -114,8 +114,7 @@ class Faces:
             shared: whether it had the shared provider.
         """
         limits = self._run.plan.limits
-        answers = error.answers if isinstance(error, Violation) else ()
-        if any(answer.code == "DEADLINE_EXCEEDED" and answer.seconds >= limits.call for answer in answers):
+        if isinstance(error, Violation) and error.waited_for(limits.call):
             self._seconds = min(limits.call, limits.announce)
         if self._run.plan.make is None:
             self._run.distrust(error, shared=shared)

@@ -205,8 +205,7 @@ class TargetRun:
         if shared and self.plan.command:
             self._drop_shared()
         self._drop_uninitialised()
-        answers = error.answers if isinstance(error, Violation) else ()
-        if any(answer.code == "DEADLINE_EXCEEDED" and answer.seconds >= self._limits.call for answer in answers):
+        if isinstance(error, Violation) and error.waited_for(self._limits.call):
             self._limits = self._limits.model_copy(update={"call": min(self._limits.call, self._limits.announce)})
 
     def close(self) -> None:

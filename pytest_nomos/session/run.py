@@ -117,11 +117,13 @@ class Run:
         return [
             name
             for name, plan in self.plans.items()
-            if clause.id in self._due_ids(plan.interface) and plan.tier.holds(clause.tier)
+            if clause.id in self._due_ids[plan.interface] and plan.tier.holds(clause.tier)
         ]
 
-    def _due_ids(self, interface: str) -> Mapping[str, Clause]:
-        return clauses_of(CONTRACTS_OF[interface])
+    @cached_property
+    def _due_ids(self) -> Mapping[str, frozenset[str]]:
+        interfaces = {plan.interface for plan in self.plans.values()}
+        return {name: frozenset(clauses_of(CONTRACTS_OF[name])) for name in interfaces}
 
     def preview(self) -> None:
         """Look at each target once."""

@@ -48,7 +48,7 @@ class Owner:
             ProcessLookupError: there is no such process.
         """
         number = os.getpid() if pid is None else pid
-        started = _started(number)
+        started = started_at(number)
         if started is None:
             raise ProcessLookupError(number)
         return cls(_machine(), _boot(), number, started)
@@ -69,7 +69,7 @@ class Owner:
             return Life.ELSEWHERE
         if self.boot != _boot():
             return Life.ENDED
-        return Life.ALIVE if _started(self.pid) == self.started else Life.ENDED
+        return Life.ALIVE if started_at(self.pid) == self.started else Life.ENDED
 
 
 def _digest(*parts: str) -> str:
@@ -92,7 +92,7 @@ def _boot() -> str:
         return _digest(str(round(psutil.boot_time())))
 
 
-def _started(pid: int) -> int | None:
+def started_at(pid: int) -> int | None:
     """Return when process *pid* began, None where there is none, or only what its parent has not yet waited for."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from nomos_proto.schema import check_config
 from pytest_nomos.host import ConfigError, HostedProvider, Launch, ProviderHost, Setup
-from pytest_nomos.host.schema import check_config
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
