@@ -76,7 +76,7 @@ COMPONENTS: Mapping[str, Component] = {
         Component("generator", "make generator", _generator),
         Component("valgrind", "apt-get install valgrind", _program("valgrind")),
         Component("openssl", "apt-get install openssl", _program("openssl")),
-        Component("chromium", "apt-get install chromium", _program("chromium")),
+        Component("chromium", "apt-get install chromium chromium-driver", _program("chromedriver")),
         Component("docker", "tools/engine.sh start FOLDER, and export the line that it prints", _docker),
         Component("toxiproxy", "put toxiproxy-server on PATH, or name a server in NOMOS_TOXIPROXY", _toxiproxy),
     )

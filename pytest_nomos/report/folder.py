@@ -19,6 +19,7 @@ REPORT = "report.json"
 PROGRESS = "progress.jsonl"
 SUMMARY = "summary.md"
 BADGE = "badge.svg"
+PAGE = "index.html"
 ATTESTATION = "attestation"
 CERTIFICATE = "certificate"
 
@@ -34,6 +35,7 @@ class ReportPaths:
     report: Path
     summary: Path
     badge: Path
+    page: Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -81,14 +83,21 @@ def report_bytes(report: Report) -> bytes:
 
 
 def write_report(folder: Path, report: Report) -> ReportPaths:
-    """Write report.json, summary.md and badge.svg into *folder*, each of them whole or not at all.
+    """Write report.json, summary.md, badge.svg and index.html into *folder*, each of them whole or not at all.
+
+    A kill matrix that lies there is shown on the page.
 
     Raises:
         ReportError: one of them cannot be written.
     """
-    paths = ReportPaths(folder / REPORT, folder / SUMMARY, folder / BADGE)
+    # Here, for only a run with a folder needs templates, and every run imports this module.
+    from pytest_nomos.report.page.matrix import load_matrix
+    from pytest_nomos.report.page.render import page
+
+    paths = ReportPaths(folder / REPORT, folder / SUMMARY, folder / BADGE, folder / PAGE)
     write_atomically(paths.summary, markdown(report).encode())
     write_atomically(paths.badge, badge(report).encode())
+    write_atomically(paths.page, page(report, load_matrix(folder)).encode())
     write_atomically(paths.report, report_bytes(report))
     return paths
 
@@ -140,7 +149,7 @@ def clear_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (REPORT, PROGRESS, SUMMARY, BADGE):
+        for name in (REPORT, PROGRESS, SUMMARY, BADGE, PAGE):
             for old in (folder / name, *folder.glob(f".{name}.*")):
                 old.unlink(missing_ok=True)
         for name in (ATTESTATION, CERTIFICATE):

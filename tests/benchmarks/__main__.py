@@ -1,6 +1,7 @@
 """Measure what the kit costs: ratios in one run, as a table and as JSON.
 
-Usage: ``python tests/benchmarks [--json FILE] [--only NAME]``; names are startup, calls, runs, memory, interfaces.
+Usage: ``python tests/benchmarks [--json FILE] [--only NAME]``; names are startup, calls, runs, memory, interfaces,
+pages, proxies.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 import calls
 import interfaces
 import memory
+import pages
+import proxies
 import runs
 import startup
 import targets
@@ -38,6 +41,8 @@ def main() -> int:
             "calls": lambda: calls.measure(scratch, provider()),
             "memory": lambda: memory.measure(scratch, provider()),
             "interfaces": lambda: interfaces.measure(scratch),
+            "pages": lambda: pages.measure(scratch),
+            "proxies": lambda: proxies.measure(scratch, provider()),
             "runs": lambda: [runs.against_a_bare_script(scratch, provider()), runs.two_workers(provider())],
         }
         parser.add_argument("--only", choices=tuple(parts), action="append")

@@ -37,7 +37,7 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     paths = write_report(tmp_path / "deep" / "er", report)
     assert load_report(paths.report) == report == load_report(paths.report.parent)
     assert report_bytes(load_report(paths.report)) == paths.report.read_bytes()
-    assert {p.name for p in paths.report.parent.iterdir()} == {"report.json", "summary.md", "badge.svg"}
+    assert {p.name for p in paths.report.parent.iterdir()} == {"report.json", "summary.md", "badge.svg", "index.html"}
     assert paths.report.stat().st_mode & 0o777 == 0o644
 
 
