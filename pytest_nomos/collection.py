@@ -16,8 +16,10 @@ import pytest
 
 from nomos_contracts.clause import CONTRACTS_OF, Tier
 from nomos_contracts.contract import Contract
+from nomos_contracts.fault import FaultError
 from pytest_nomos.host.reaping import ReaperError
 from pytest_nomos.report.folder import ReportError
+from pytest_nomos.session.background import background_fault
 from pytest_nomos.session.reporting import open_stream
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.shard import Shard, ShardError
@@ -77,12 +79,14 @@ def _read(config: pytest.Config) -> Run:
     tier = config.getoption("nomos_tier")
     part = config.getoption("nomos_shard")
     transport = config.getoption("nomos_transport")
+    chaos = config.getoption("nomos_chaos")
     if named and not (invoked_in / named).is_file():
         raise pytest.UsageError(f"--nomos-settings={named}: there is no such file")
     surroundings = Surroundings()
     config.add_cleanup(surroundings.close)
     try:
         shard = Shard.parse(part) if part else None
+        fault = background_fault(chaos) if chaos is not None else None
         settings = load_settings(invoked_in / named if named else find_settings(invoked_in))
         plans = plan_targets(
             specs,
@@ -92,6 +96,8 @@ def _read(config: pytest.Config) -> Run:
             tier=Tier(tier) if tier else None,
             transports=parse_transports(transport) if transport else (),
         )
+    except FaultError as error:
+        raise pytest.UsageError(f"--nomos-chaos: {error}") from None
     except ShardError as error:
         raise pytest.UsageError(f"--nomos-shard: {error}") from None
     except (SettingsError, TargetError, ReaperError) as error:
@@ -104,6 +110,7 @@ def _read(config: pytest.Config) -> Run:
         argv=tuple(str(word) for word in config.invocation_params.args),
         surroundings=surroundings,
         shard=shard,
+        fault=fault,
     )
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from nomos_contracts.chaos import Chaos
 from nomos_contracts.clause import Process
 from nomos_contracts.provider import InterfaceProvider, RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.violation import Blocked
 from pytest_nomos.collection import CLAUSE, RUN
 from pytest_nomos.outcomes import OBSERVED
+from pytest_nomos.session.chaos import TargetChaos
 from pytest_nomos.session.pool import TargetRun
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.turns import Turns
@@ -101,8 +103,7 @@ def nomos_scratch(request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.fixture
 def nomos_observe(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
     """Records what was seen, for the report."""
-    seen: dict[str, Any] = {}
-    request.node.stash[OBSERVED] = seen
+    seen = request.node.stash.setdefault(OBSERVED, {})
 
     def observe(name: str, value: object) -> None:
         seen[name] = value if isinstance(value, str | int | float | bool | None) else str(value)
@@ -114,6 +115,18 @@ def nomos_observe(request: pytest.FixtureRequest) -> Callable[[str, object], Non
 def nomos_random(request: pytest.FixtureRequest) -> random.Random:
     """A generator seeded by the run's seed and the clause."""
     return _run_of(request).random(request.node.stash[CLAUSE])
+
+
+@pytest.fixture
+def nomos_chaos(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> Chaos:
+    """Makes experiments on the target; their timelines go into the report."""
+    seen = request.node.stash.setdefault(OBSERVED, {})
+
+    def record(timeline: dict[str, Any]) -> None:
+        seen.setdefault("timeline", []).append(timeline)
+
+    run = _run_of(request)
+    return TargetChaos(_target_run(request, nomos_target), run.chaos, request.node.stash[CLAUSE], record)
 
 
 @pytest.hookimpl(wrapper=True)

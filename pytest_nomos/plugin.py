@@ -29,6 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="T",
         help="how to reach providers of function interfaces: inproc, wire or inproc,wire (both must agree)",
     )
+    group.addoption(
+        "--nomos-chaos", metavar="FAULT", help="try everything under a fault, for instance 'latency(200ms)&pause'"
+    )
     group.addoption("--nomos-settings", metavar="FILE", help="settings file instead of the nearest nomos.toml")
 
 

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nomos_contracts.clause import CONTRACTS_OF, Profile, Tier
+from nomos_contracts.provider import FAULT_CODES
 from nomos_contracts.samples import sample_kinds, samples_of
 from nomos_contracts.verdict import CURRENT_EDITION, edition
+from nomos_proto.errors import STATUS_NUMBERS
 from pytest_nomos.host.limits import Limits
 from pytest_nomos.report.waiver import Waiver
 
@@ -36,6 +38,26 @@ class FromEnvironment(BaseModel):
 Text = str | FromEnvironment
 
 
+class ChaosSettings(BaseModel):
+    """The `[chaos]` table.
+
+    Attributes:
+        allowed: status codes with which a call may fail while a fault is in force.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allowed: tuple[str, ...] = tuple(sorted(FAULT_CODES))
+
+    @field_validator("allowed")
+    @classmethod
+    def _are_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for code in value:
+            if code not in STATUS_NUMBERS or code == "OK":
+                raise ValueError(f"{code!r} is no code of a failure, as DEADLINE_EXCEEDED is")
+        return value
+
+
 class TargetSettings(BaseModel):
     """The tables that hold for one target."""
 
@@ -51,6 +73,7 @@ class TargetSettings(BaseModel):
     samples: dict[str, Any] = {}
     declined: dict[str, str] = {}
     limits: Limits = Limits()
+    chaos: ChaosSettings = ChaosSettings()
     env: dict[str, Text] = {}
     metadata: dict[str, Text] = {}
 

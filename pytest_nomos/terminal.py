@@ -27,6 +27,8 @@ class Terminal:
         lines = [
             f"nomos: edition {run.settings.edition}, seed {run.seed}, settings {run.settings.path or '(none found)'}"
         ]
+        if run.fault is not None:
+            lines.append(f"nomos: everything is tried under {run.fault.words}")
         lines += [f"nomos: all leaves out {spec}: {why}" for spec, why in run.surroundings.left_out.items()]
         for name, plan in run.plans.items():
             sha = digest(plan.subject) if plan.subject else None

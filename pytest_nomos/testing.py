@@ -3,6 +3,7 @@
 ``pytest_plugins = ["pytest_nomos.testing"]`` in a conftest is allowed and does nothing more than import this module.
 """
 
+from nomos_contracts.chaos import Chaos, Experiment, Injected
 from nomos_contracts.clause import clause
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, RunningProvider, Start, Starter, TargetFacts
@@ -11,7 +12,10 @@ from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_
 __all__ = [
     "Answer",
     "Blocked",
+    "Chaos",
     "Contract",
+    "Experiment",
+    "Injected",
     "NotApplicable",
     "RunningProvider",
     "Start",

@@ -20,6 +20,15 @@ Path_ = Sequence[str]
 """A Fetch path: segments below the alias, outermost first."""
 
 
+FAULT_CODES = frozenset(
+    {
+        *("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN"),
+        *("RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"),
+    }
+)
+"""Codes that say that something is broken, and nothing about what was asked for."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One exchange; calls never raise for what a provider does.
@@ -337,6 +346,7 @@ class TargetFacts:
         file: the file whose SHA-256 is the subject, None where there is none.
         profile: the profile that it claims.
         limits: limits by name in seconds or counts, from the settings (``announce``, ``grace``, ``call`` …).
+        fault_codes: status codes that a call may end with while a fault is in force.
     """
 
     name: str
@@ -344,3 +354,4 @@ class TargetFacts:
     file: Path | None
     profile: str
     limits: Mapping[str, float]
+    fault_codes: frozenset[str] = FAULT_CODES

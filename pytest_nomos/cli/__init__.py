@@ -15,6 +15,7 @@ _COMMANDS = {
     "clauses": ("pytest_nomos.cli.clauses", "clauses"),
     "report": ("pytest_nomos.cli.report", "report"),
     "sweep": ("pytest_nomos.cli.sweep", "sweep"),
+    "chaos": ("pytest_nomos.cli.chaos", "chaos"),
 }
 
 
@@ -60,6 +61,7 @@ def main() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     """Return the errors that say by themselves what the user got wrong; imported only when there is one."""
     from pytest_nomos.attestation.certificate import CertificateError
+    from pytest_nomos.chaos.undo import JournalError, UndoError
     from pytest_nomos.host import ConfigError, MetadataError, ReaperError
     from pytest_nomos.report.folder import ReportError
     from pytest_nomos.report.merge import MergeError
@@ -71,6 +73,7 @@ def _expected() -> tuple[type[Exception], ...]:
     return (
         CertificateError,
         ConfigError,
+        JournalError,
         MergeError,
         MetadataError,
         ReaperError,
@@ -79,4 +82,5 @@ def _expected() -> tuple[type[Exception], ...]:
         ShardError,
         SweepError,
         TargetError,
+        UndoError,
     )

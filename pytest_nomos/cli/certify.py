@@ -47,7 +47,8 @@ def certify(
 ) -> None:
     """Hold TARGET against its whole contract, closed against everything in the repository but nomos.toml.
 
-    Writes report.json, summary.md, badge.svg, junit.xml and, if all that was due was judged, attestation.json.
+    Writes report.json, index.html, summary.md, badge.svg, junit.xml and, if all that was due was judged,
+    attestation.json.
 
     Exit code: 0 kept, 1 broken, 10 not judged, 2 to 5 as pytest.
     """

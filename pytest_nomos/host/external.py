@@ -193,6 +193,13 @@ class ExternalProvider:
             raise self._failed(finding)
         self.client = Caller(self.channel, self._metadata)
 
+    def reroute(self, address: str) -> None:
+        """Reach the provider at *address* from now on, where something stands between it and its callers."""
+        before, self.channel = self.channel, ChannelPool(address, self._limits)
+        self.client = Caller(self.channel, self._metadata)
+        if before is not None:
+            before.close()
+
     def call(self, method: str, request: bytes, seconds: float | None = None) -> Reply:
         """Call *method* (a full name) with bytes; a provider that is not there answers UNAVAILABLE."""
         if self.client is None or self.process is None:

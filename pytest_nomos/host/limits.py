@@ -36,6 +36,7 @@ class Limits(BaseModel):
         spellings: paths that a check tries at most where it tries many spellings; evenly chosen from all of them.
         load_operations: operations of a mixed load by many threads.
         settle: seconds after which a change of a resource is seen everywhere.
+        recovery: seconds from the end of a fault until callers are served as before.
         boot: seconds from the creation of an instance until it runs.
         log: bytes of one log file at most; what follows is counted and dropped.
     """
@@ -64,6 +65,7 @@ class Limits(BaseModel):
     spellings: Count = 5000
     load_operations: Count = 100_000
     settle: Seconds = 10.0
+    recovery: Seconds = 5.0
     boot: Seconds = 60.0
     log: Count = 64 * 1024 * 1024
 

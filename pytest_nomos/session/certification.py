@@ -142,6 +142,7 @@ def _conclude(order: Certification, code: int) -> Certified:
         "summary": order.report_dir / "summary.md",
         "junit": order.report_dir / JUNIT,
         "badge": order.report_dir / "badge.svg",
+        "page": order.report_dir / "index.html",
     }
     issued = issue(order.report_dir, order.sign_key) if code in {0, 1, 10} else None
     notes: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from pytest_nomos.host.host import ProviderHost
 from pytest_nomos.host.launch import Launch, Setup
 from pytest_nomos.host.remote import RemoteProvider
 from pytest_nomos.host.running import HostedProvider
+from pytest_nomos.session.background import Background
 from pytest_nomos.session.faces import Faces
 from pytest_nomos.session.stopping import Stopping
 from pytest_nomos.targets.plan import TargetPlan
@@ -33,11 +34,19 @@ class TargetRun:
         faces: its providers as checks of function interfaces see them.
     """
 
-    def __init__(self, plan: TargetPlan, host: ProviderHost, profile: Profile, stopping: Stopping) -> None:
+    def __init__(
+        self,
+        plan: TargetPlan,
+        host: ProviderHost,
+        profile: Profile,
+        stopping: Stopping,
+        background: Background | None = None,
+    ) -> None:
         self.plan = plan
         self.profile = profile
         self._host = host
         self._stopping = stopping
+        self._background = background
         self._limits = plan.limits
         self._first: Start | None = None
         self._first_used = False
@@ -56,6 +65,7 @@ class TargetRun:
             file=subject if subject and subject.is_file() else None,
             profile=self.profile.value,
             limits={name: float(value) for name, value in self.plan.limits.model_dump().items()},
+            fault_codes=frozenset(self.plan.settings.chaos.allowed),
         )
 
     def first_start(self) -> Start:
@@ -66,26 +76,44 @@ class TargetRun:
 
     def start(self, *, unix: bool = False, args: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Start:
         """Start one more process of the target, or connect once more to one that already runs."""
-        self._serial += 1
         plan = self.plan
-        setup = Setup(
-            alias=plan.settings.alias,
-            config=plan.good_config(self.profile),
-            source_file_path=plan.source_file_path,
-            metadata=plan.metadata(),
-        )
-        alias = f"{plan.name}-{self._serial}"
         if plan.address:
-            remote = RemoteProvider(plan.address, alias, setup, self._limits)
-            error = remote.connect()
-            return Start(None, error) if error else Start(remote, None)
+            return self.caller(plan.address)
         launch = Launch(
             command=(*plan.command, *args),
             env={**plan.environment(), **(env or {})},
             inherit_env=self.profile is Profile.CLI,
             unix=unix,
         )
-        return self._host.start(launch, alias, setup, limits=self._limits)
+        start = self._host.start(launch, self._next_alias(), self._setup(), limits=self._limits)
+        if self._background is not None and isinstance(start.provider, HostedProvider):
+            self._background.strike(start.provider)
+        return start
+
+    def caller(self, address: str) -> Start:
+        """Connect to what answers at *address* as to a provider that already runs."""
+        # The proxies and the host write addresses without a scheme.
+        target = address if address.startswith(("grpc:", "unix:")) else f"grpc:{address}"
+        remote = RemoteProvider(target, self._next_alias(), self._setup(), self._limits)
+        error = remote.connect()
+        return Start(None, error) if error else Start(remote, None)
+
+    def _next_alias(self) -> str:
+        self._serial += 1
+        return f"{self.plan.name}-{self._serial}"
+
+    def _setup(self) -> Setup:
+        plan = self.plan
+        return Setup(
+            alias=plan.settings.alias,
+            config=plan.good_config(self.profile),
+            source_file_path=plan.source_file_path,
+            metadata=plan.metadata(),
+        )
+
+    def release(self, provider: RunningProvider) -> None:
+        """Let go of a process or a caller that a check had to itself; processes are stopped beside the run."""
+        self._stopping.stop(provider)
 
     def shared(self) -> RunningProvider:
         """Return the shared process, initialised with the good config; replaced if it died since the last check.
@@ -243,6 +271,7 @@ class Pool:
         profiles: the profile claimed for each.
         keep: how many targets keep their processes at a time; those of the oldest are stopped first.
         warm: Python modules that are imported once, so that a provider ``python -m`` one of them starts by fork.
+        background: faults that are in force on every process.
     """
 
     def __init__(
@@ -251,7 +280,9 @@ class Pool:
         profiles: Mapping[str, Profile],
         keep: int = 2,
         warm: Sequence[str] = (),
+        background: Background | None = None,
     ) -> None:
+        self._background = background
         self._plans = plans
         self._profiles = profiles
         self._host = ProviderHost(warm=warm)
@@ -265,7 +296,7 @@ class Pool:
         if run is None:
             # An earlier process of the same target that is on its way out may hold what a first start is free to hold.
             self._stopping.wait()
-            run = TargetRun(self._plans[name], self._host, self._profiles[name], self._stopping)
+            run = TargetRun(self._plans[name], self._host, self._profiles[name], self._stopping, self._background)
             while len(self._runs) >= self._keep:
                 self._runs.pop(next(iter(self._runs))).close()
         self._runs[name] = run
@@ -281,4 +312,6 @@ class Pool:
             run.close()
         self._runs.clear()
         self._stopping.wait()
+        if self._background is not None:
+            self._background.close()
         self._host.close()

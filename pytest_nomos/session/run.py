@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nomos_contracts.clause import CONTRACTS_OF, INTERFACES, Clause, Profile, clauses_of
+from nomos_contracts.fault import Fault
 from nomos_contracts.provider import InterfaceProvider
 from nomos_contracts.verdict import Outcome, Ruling, Verdict, edition, verdict
 from nomos_contracts.violation import Blocked
@@ -23,6 +24,8 @@ from pytest_nomos.report.model import CheckRecord, Report, now
 from pytest_nomos.report.stream import ReportStream
 from pytest_nomos.report.waiver import Waiver, active_waiver
 from pytest_nomos.session.attachment import attach
+from pytest_nomos.session.background import Background
+from pytest_nomos.session.chaos import WorkerChaos
 from pytest_nomos.session.pool import Pool
 from pytest_nomos.session.preview import Preview, look
 from pytest_nomos.session.shard import Shard
@@ -76,6 +79,7 @@ class Run:
     shared_folder: Path | None = None
     keep: int = 2
     warm: Sequence[str] = ()
+    fault: Fault | None = None
 
     @cached_property
     def common(self) -> Path:
@@ -89,7 +93,14 @@ class Run:
         profiles = {name: self.profile(name) for name in self.plans}
         # Contracts of function interfaces want many providers of their own, and a start is import work for the most.
         served = {plan.served_by for plan in self.plans.values() if plan.served_by}
-        return Pool(self.plans, profiles, self.keep, tuple(dict.fromkeys((*self.warm, *sorted(served)))))
+        background = Background(self.fault, self.chaos) if self.fault is not None else None
+        return Pool(self.plans, profiles, self.keep, tuple(dict.fromkeys((*self.warm, *sorted(served)))), background)
+
+    @cached_property
+    def chaos(self) -> WorkerChaos:
+        """The faults and proxies of this worker; the journal stands in the report folder where there is one."""
+        name = f"chaos{f'-{self.worker}' if self.worker else ''}.jsonl"
+        return WorkerChaos(lambda: (self.report_dir or self.common) / name, self.seed)
 
     @cached_property
     def clauses(self) -> Mapping[str, Clause]:
@@ -191,9 +202,10 @@ class Run:
 
     def stop_providers(self) -> None:
         """Stop all providers; the next use of the pool starts them again."""
-        pool = self.__dict__.pop("pool", None)
-        if pool is not None:
-            pool.close()
+        for name in ("pool", "chaos"):
+            made = self.__dict__.pop(name, None)
+            if made is not None:
+                made.close()
 
     def _face(self, name: str) -> InterfaceProvider:
         return self.pool.run(name).faces.shared()

@@ -22,7 +22,8 @@ import psutil
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PATIENCE = 10.0
-REPORTS = {"report.json", "progress.jsonl", "summary.md", "badge.svg", "junit.xml", "attestation.json", "nomos.toml"}
+REPORTS = {"report.json", "progress.jsonl", "summary.md", "badge.svg", "index.html", "junit.xml", "attestation.json"}
+REPORTS |= {"nomos.toml", "chaos.jsonl"}
 """What a run writes for its user; all else is a trace."""
 BASE = f"pytest-of-{getpass.getuser()}"
 

@@ -193,7 +193,13 @@ def test_report_merge_leaves_no_old_attestation_beside_the_new_report(cli: Runne
     (old / "notes.txt").write_text("mine")
     ran = cli("report", "merge", "rep", "-o", "out")
     assert ran.code == 10, ran.text
-    assert {path.name for path in old.iterdir()} == {"report.json", "summary.md", "badge.svg", "notes.txt"}
+    assert {path.name for path in old.iterdir()} == {
+        "report.json",
+        "summary.md",
+        "badge.svg",
+        "index.html",
+        "notes.txt",
+    }
 
 
 def test_report_merge_writes_nothing_when_the_parts_do_not_fit(cli: Runner, tmp_path: Path) -> None:

@@ -37,9 +37,19 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "certify with workers": (*CLI, "certify", FILES, "--tier", "testing", "-n", "2"),
     "init": (*CLI, "init", FILES, "--config", "directory=."),
     "call": (*CLI, "call", FILES, "Fetch", '["app", "name"]'),
+    "chaos": (*PYTEST, f"--nomos-provider={FILES}", "--nomos-tier=additional", "-k", "Resilience"),
     "collect": (*PYTEST, f"--nomos-provider={FILES}", "--collect-only", "-q"),
 }
-SHARES = {"pytest": 4, "workers": 5, "upstream": 2, "mutant": 1, "certify": 2, "certify with workers": 2, "init": 2}
+SHARES = {
+    "pytest": 4,
+    "workers": 5,
+    "upstream": 2,
+    "mutant": 1,
+    "certify": 2,
+    "certify with workers": 2,
+    "init": 2,
+    "chaos": 4,
+}
 
 
 def run(command: tuple[str, ...], moment: float, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,284 @@
+"""Resilience: what a provider does while something around it breaks, and how soon it is well again.
+
+Under a fault a call may fail, with an error that says so; it may not lie. Once the fault has ended, callers are
+served as before, within the limit ``recovery``. Rows are the cases of the kit's chaos table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from nomos_contracts.chaos import Chaos, Experiment, Injected
+from nomos_contracts.clause import clause
+from nomos_contracts.config.probes import Steady, alike, plain_samples
+from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.contract import Contract
+from nomos_contracts.fault import (
+    Descriptors,
+    Down,
+    Fault,
+    Kill,
+    Latency,
+    Pause,
+    Reset,
+    Silence,
+    Slices,
+    Truncate,
+)
+from nomos_contracts.process.traffic import missing_path, soon
+from nomos_contracts.provider import Answer, PendingAnswer, RunningProvider, TargetFacts
+from nomos_contracts.violation import Violation
+
+BRIEF: Final = 0.5
+"""Seconds that callers of a provider which cannot answer wait."""
+
+PATIENT: Final = 10.0
+"""Seconds for calls that are to be answered in spite of a fault."""
+
+ROUNDS: Final = 20
+"""Connections that break, one after the other: more than what is left of a pool, few enough to be quick."""
+
+SPARE: Final = 4
+"""Descriptors by which a provider may have grown after broken connections: a new one, its log, what a runtime opens."""
+
+SETTLE: Final = 5.0
+"""Seconds in which the descriptors of broken connections are closed."""
+
+
+class _Asked:
+    """A path, what it answered in the steady state, and the errors that are allowed under a fault."""
+
+    def __init__(self, samples: ConfigSamples, target: TargetFacts) -> None:
+        plain = plain_samples(samples)
+        self.path: Segments = plain[0].path if plain else missing_path(samples)
+        self.allowed = target.fault_codes
+        self.within = target.limits["recovery"]
+        self.before: Answer | None = None
+
+    def probe(self, provider: RunningProvider) -> Answer:
+        """Ask; the first answer is the steady state."""
+        answer = provider.fetch(self.path, timeout=BRIEF if self.before else None)
+        self.before = self.before or answer
+        return answer
+
+    def right(self, answer: Answer) -> bool:
+        """Whether *answer* is that of the steady state."""
+        return self.before is not None and alike(self.before, answer)
+
+    def expect_no_lie(self, answers: Sequence[Answer], during: str) -> None:
+        """See that each answer is right, or an error that says that something is broken.
+
+        Raises:
+            Violation: another value, or another error: callers would believe it.
+        """
+        for answer in answers:
+            if not self.right(answer) and (answer.code == "OK" or answer.code not in self.allowed):
+                assert self.before is not None  # noqa: S101 # an experiment begins with the steady state
+                raise Violation(
+                    f"during {during}, for {list(self.path)} {self.before.summary}, or one of "
+                    f"{', '.join(sorted(self.allowed))}",
+                    answer.summary,
+                    self.before,
+                    answer,
+                )
+
+    def expect_right(self, answers: Sequence[Answer], during: str) -> None:
+        """See that each answer is right.
+
+        Raises:
+            Violation: one is not.
+        """
+        for answer in answers:
+            if not self.right(answer):
+                assert self.before is not None  # noqa: S101 # an experiment begins with the steady state
+                raise Violation(
+                    f"during {during}, for {list(self.path)} {self.before.summary}", answer.summary, self.before, answer
+                )
+
+
+class ResilienceContract(Contract):
+    """Faults pass, and nothing of them stays.
+
+    Keep no state of a connection or a clock that a fault can leave half done: close what broke, go on accepting, take
+    no lock across input or output, and let an error be an error.
+    """
+
+    @clause("CFG-CHAOS-001")
+    def test_recovers_from_standing_still(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Stopped until eight callers have met their deadlines, then continued."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            with x.inject(Pause()) as fault:
+                waiting = [x.direct.start_fetch(asked.path, timeout=BRIEF) for _ in range(8)]
+                answers = [call.answer() for call in waiting]
+                if all(answer.code == "DEADLINE_EXCEEDED" for answer in answers):
+                    fault.bit("eight callers met their deadlines")
+            asked.expect_no_lie(answers, fault.words)
+            x.recover(asked.within)
+
+    @clause("CFG-CHAOS-002")
+    def test_answers_calls_that_came_while_it_stood_still(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Their callers have waited on; a moment is over, and nothing else has happened."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            with x.inject(Pause()) as fault:
+                waiting = [x.direct.start_fetch(asked.path, timeout=PATIENT) for _ in range(8)]
+                # Sent, and too late for whoever takes a second of silence for the end of the world.
+                if not soon(lambda: any(call.done() for call in waiting), 1.2):
+                    fault.bit("eight calls were not answered")
+            asked.expect_right(_answers(waiting), f"{fault.words}, for callers who wait")
+            x.recover(asked.within)
+
+    @clause("CFG-CHAOS-003")
+    def test_answers_over_a_slow_connection(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Every byte comes late, both ways, from the first one of a connection."""
+        slow = Latency(ms=150, jitter=30, direction="upstream") & Latency(ms=150, jitter=30)
+        self._served_through(slow, 0.24, nomos_chaos, nomos_samples, nomos_target)
+
+    @clause("CFG-CHAOS-004")
+    def test_takes_what_arrives_byte_by_byte(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Each byte in a packet of its own, both ways."""
+        slices = Slices(size=1, delay=1000, direction="upstream") & Slices(size=7)
+        # The preface of a connection alone has 24 bytes.
+        self._served_through(slices, 0.02, nomos_chaos, nomos_samples, nomos_target)
+
+    def _served_through(
+        self, fault: Fault, least: float, chaos: Chaos, samples: ConfigSamples, target: TargetFacts
+    ) -> None:
+        """See that calls over new connections are answered under *fault*, which takes each *least* seconds."""
+        asked = _Asked(samples, target)
+        with chaos.experiment(asked.probe) as x:
+            with x.inject(fault) as live:
+                x.provider.reconnect()
+                answers = _answers([x.provider.start_fetch(asked.path, timeout=PATIENT) for _ in range(4)])
+                if min(answer.elapsed for answer in answers) >= least:
+                    live.bit(f"no call took less than {least:g} s")
+                asked.expect_right(answers, fault.words)
+            x.recover(asked.within)
+
+    @clause("CFG-CHAOS-005")
+    def test_survives_connections_that_are_reset(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Twenty, each while its caller is speaking; others are served all the while."""
+        self._broken(Reset(direction="upstream"), nomos_chaos, nomos_samples, nomos_target)
+
+    @clause("CFG-CHAOS-006")
+    def test_survives_connections_that_end_in_the_middle_of_a_message(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Half a preface, half a frame of settings, half a call; others are served all the while."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            for after in (9, 30, 60, 120):
+                with x.inject(Truncate(after=after, direction="upstream")) as fault:
+                    self._break(x, asked, fault, 3)
+            x.recover(asked.within)
+
+    def _broken(self, fault: Fault, chaos: Chaos, samples: ConfigSamples, target: TargetFacts) -> None:
+        asked = _Asked(samples, target)
+        with chaos.experiment(asked.probe) as x:
+            usual = x.direct.usage().descriptors
+            with x.inject(fault) as live:
+                self._break(x, asked, live, ROUNDS)
+            x.recover(asked.within)
+            if not soon(lambda: x.direct.usage().descriptors <= usual + SPARE, SETTLE):
+                raise Violation(
+                    f"at most {usual + SPARE} descriptors after {ROUNDS} broken connections ({usual} before)",
+                    f"{x.direct.usage().descriptors} descriptors",
+                    *x.direct.answers[-1:],
+                )
+
+    def _break(self, x: Experiment, asked: _Asked, fault: Injected, rounds: int) -> None:
+        broken = 0
+        for number in range(rounds):
+            x.provider.reconnect()
+            answer = x.provider.fetch(asked.path, timeout=BRIEF)
+            broken += not asked.right(answer)
+            asked.expect_no_lie([answer], fault.words)
+            if number % 3 == 0:
+                x.direct.reconnect()
+                answer = x.direct.fetch(asked.path, timeout=PATIENT)
+                asked.expect_right([answer], f"{fault.words}, for another caller")
+        if broken == rounds:
+            fault.bit(f"no call over {rounds} connections was answered")
+
+    @clause("CFG-CHAOS-007")
+    def test_serves_others_while_a_connection_is_mute(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Eight callers connect and are never heard of; others come after them."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            with x.inject(Silence(direction="upstream")) as fault:
+                x.provider.reconnect()
+                mute = [x.provider.start_fetch(asked.path, timeout=BRIEF) for _ in range(8)]
+                x.direct.reconnect()
+                others = [x.direct.start_fetch(asked.path, timeout=PATIENT) for _ in range(4)]
+                asked.expect_right(_answers(others), f"{fault.words} of another caller's connection")
+                unheard = _answers(mute)
+                if not any(asked.right(answer) for answer in unheard):
+                    fault.bit("eight calls were not answered")
+                asked.expect_no_lie(unheard, fault.words)
+            x.recover(asked.within)
+
+    @clause("CFG-CHAOS-008")
+    def test_takes_callers_back_whose_connections_were_cut(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Ten times, with calls in flight."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            for _ in range(10):
+                calls = [x.provider.start_fetch(asked.path, timeout=BRIEF) for _ in range(4)]
+                with x.inject(Down()) as fault:
+                    late = x.provider.fetch(asked.path, timeout=BRIEF)
+                    if not asked.right(late):
+                        fault.bit("a call was not answered")
+                    asked.expect_no_lie([late, *_answers(calls)], fault.words)
+                x.recover(asked.within, good=1)
+
+    @clause("CFG-CHAOS-009")
+    def test_recovers_from_having_no_descriptors(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Not one is left, and callers want to connect; then there are as many as before."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            with x.inject(Descriptors(spare=0)) as fault:
+                x.direct.reconnect()
+                calls = [x.direct.start_fetch(asked.path, timeout=2 * BRIEF) for _ in range(4)]
+                answers = _answers(calls)
+                if not all(asked.right(answer) for answer in answers):
+                    fault.bit("calls over a new connection were not answered")
+                # Whatever it says of files that it cannot open is an answer; another value would be a lie.
+                asked.expect_right([answer for answer in answers if answer.ok], fault.words)
+            x.recover(asked.within)
+
+    @clause("CFG-CHAOS-010")
+    def test_starts_again_after_it_was_killed(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """In the middle of its work; the platform starts another process with the same configuration."""
+        asked = _Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            steady = Steady.of(x.direct, nomos_samples)
+            calls = [x.direct.start_fetch(asked.path, timeout=BRIEF) for _ in range(8)]
+            with x.inject(Kill()) as fault:
+                asked.expect_no_lie(_answers(calls), fault.words)
+            x.restart()
+            x.recover(asked.within)
+            steady.expect_same(x.direct, f"{fault.words} and a new start")
+
+
+def _answers(calls: Sequence[PendingAnswer]) -> list[Answer]:
+    return [call.answer() for call in calls]

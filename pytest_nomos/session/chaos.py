@@ -1,0 +1,137 @@
+"""Chaos in a session: what the experiments of a worker share, and the experiments on one target for one check."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nomos_contracts.chaos import Probe
+from nomos_contracts.process.interface import first_running
+from nomos_contracts.provider import RunningProvider, Start
+from nomos_contracts.violation import Blocked, NotApplicable
+from pytest_nomos.chaos.ending import Stack
+from pytest_nomos.chaos.experiment import LiveExperiment
+from pytest_nomos.chaos.journal import Journal
+from pytest_nomos.chaos.network.choosing import open_proxies
+from pytest_nomos.chaos.network.proxy import Proxies, ProxyError
+
+if TYPE_CHECKING:
+    from pytest_nomos.session.pool import TargetRun
+
+
+class WorkerChaos:
+    """The faults in force and the proxies of one worker; made when they are asked for, gone at its end.
+
+    Args:
+        journal: returns the file in which faults are written down before they are applied.
+        seed: of what the proxies roll.
+    """
+
+    def __init__(self, journal: Callable[[], Path], seed: int) -> None:
+        self._journal = journal
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._stack: Stack | None = None
+        self._proxies: Proxies | None = None
+
+    @property
+    def stack(self) -> Stack:
+        """The faults in force."""
+        with self._lock:
+            if self._stack is None:
+                self._stack = Stack(Journal(self._journal()))
+            return self._stack
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies: those of the Toxiproxy that NOMOS_TOXIPROXY names, else embedded ones.
+
+        Raises:
+            ProxyError: the server that was named cannot be used.
+        """
+        with self._lock:
+            if self._proxies is None:
+                self._proxies = open_proxies(os.environ.get("NOMOS_TOXIPROXY", ""), self._seed)
+            return self._proxies
+
+    def close(self) -> None:
+        """End what is in force, then the proxies. Idempotent."""
+        stack, self._stack = self._stack, None
+        proxies, self._proxies = self._proxies, None
+        if stack is not None:
+            stack.close()
+        if proxies is not None:
+            proxies.close()
+
+
+class TargetChaos:
+    """Experiments on one target for one check; a `nomos_contracts.chaos.Chaos`.
+
+    Args:
+        run: the target.
+        worker: what the experiments of the worker share.
+        clause: id of the clause that is tried.
+        record: takes the timeline of each experiment, as plain JSON types.
+    """
+
+    def __init__(
+        self, run: TargetRun, worker: WorkerChaos, clause: str, record: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._run = run
+        self._worker = worker
+        self._clause = clause
+        self._record = record
+
+    @contextmanager
+    def experiment(self, steady: Probe) -> Generator[LiveExperiment]:
+        """Make one; see `nomos_contracts.chaos.Chaos`.
+
+        Raises:
+            NotApplicable: the target runs already.
+            Blocked: the target does not start, or has no steady state.
+        """
+        if not self._run.plan.command:
+            raise NotApplicable("the target already runs; the kit does no harm to a process that it has not started")
+        first_running(self._run.first_start())
+        experiment = LiveExperiment(self, self._worker.stack, steady)
+        try:
+            with experiment.running() as live:
+                yield live
+        finally:
+            self._record(experiment.timeline(self._clause, self._run.plan.name).evidence())
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies of the worker.
+
+        Raises:
+            Blocked: there are none.
+        """
+        try:
+            return self._worker.proxies
+        except ProxyError as error:
+            raise Blocked("environment", str(error)) from error
+
+    def start(self) -> Start:
+        """Start a process of the target."""
+        return self._run.start()
+
+    def caller(self, address: str) -> RunningProvider:
+        """Return a caller of what answers at *address*.
+
+        Raises:
+            Blocked: nothing does.
+        """
+        start = self._run.caller(address)
+        if start.provider is None:
+            assert start.error is not None  # noqa: S101 # a Start holds one of the two
+            raise Blocked("environment", f"the provider is not reached through the proxy: {start.error.message}")
+        return start.provider
+
+    def release(self, provider: RunningProvider) -> None:
+        """Let go of a process or a caller."""
+        self._run.release(provider)
