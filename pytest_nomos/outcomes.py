@@ -13,6 +13,7 @@ from nomos_contracts.violation import Blocked, NotApplicable, Violation
 from pytest_nomos.collection import CLAUSE, TARGET
 from pytest_nomos.report.model import CheckRecord
 from pytest_nomos.report.replay import exchanges, mask, replay_line
+from pytest_nomos.report.timeline import KEY, compact, timelines_in
 from pytest_nomos.session.reporting import secrets_of
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.verdicts import conclude
@@ -30,6 +31,7 @@ _EXCUSED = "not claimed"
 _OVER: Mapping[str, str] = {"inproc": "in process", "wire": "over the wire"}
 MOST_LINES = 8
 LONGEST_LINE = 240
+TIMELINE_WIDTH = 100
 CRASHED = "???"
 """What pytest-xdist writes for `when` in the report of a check whose worker died."""
 
@@ -309,6 +311,10 @@ def explain(record: Mapping[str, Any], clause: Clause) -> str:
     )
     if record.get("replay"):
         lines.append(f"  replay    {record['replay']}")
+    if KEY in record.get("observed", {}):
+        for timeline in timelines_in(record["observed"]):
+            first, *others = compact(timeline, TIMELINE_WIDTH).splitlines()
+            lines += [f"  timeline  {first}", *(f"            {line}" for line in others)]
     return "\n".join(lines)
 
 

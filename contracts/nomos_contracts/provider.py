@@ -5,6 +5,7 @@ The kit's host implements these Protocols over gRPC; a check never meets a chann
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Answer:
         details: the decoded ErrorDetail of a v2 error as a mapping, empty where there is none.
         decode_error: why the bytes of an OK answer could not be decoded, empty where they could.
         seconds: the deadline that was sent.
+        ended: when it was there, on the monotonic clock of the run.
     """
 
     method: str
@@ -59,6 +61,7 @@ class Answer:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     decode_error: str = ""
     seconds: float = 0.0
+    ended: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -117,6 +117,8 @@ class LiveExperiment:
         self._faults: list[LiveFault] = []
         self._bars: list[Bar] = []
         self._dots: list[Dot] = []
+        # Kept, so that no other answer gets the identity of one that was shown.
+        self._shown: dict[int, Answer] = {}
         self._recovery: Recovery | None = None
 
     @contextmanager
@@ -137,6 +139,7 @@ class LiveExperiment:
             self._let_go()
 
     def _let_go(self) -> None:
+        self._see()
         proxy, self._proxy, self._striking, self._subject = self._proxy, None, None, None
         providers, self._through, self._direct = (self._through, self._direct), None, None
         for provider in providers:
@@ -187,20 +190,37 @@ class LiveExperiment:
                 raise Blocked("environment", f"{fault.words}: {error}") from error
             yield live
         finally:
-            mechanism = live.mechanism
             try:
                 live.end()
             finally:
                 self._ended = time.monotonic()
-                self._bars.append(
+                self._see()
+                self._bars += [
                     Bar(
-                        fault=fault.words,
-                        mechanism=mechanism,
-                        start=began - self._began,
+                        fault=part.fault.words,
+                        mechanism=part.mechanism,
+                        start=max(0.0, (part.started_at or began) - self._began),
                         end=self._ended - self._began,
-                        bit=live.bites,
+                        bit="; ".join(part.bites),
                     )
-                )
+                    for part in held
+                ]
+
+    def _see(self) -> None:
+        """Show the calls of the check that asked what a probe asks; providers remember the latest ones."""
+        if self._before is None:
+            return
+        question = (self._before.method, self._before.request)
+        for provider in filter(None, (self._through, self._direct)):
+            for answer in provider.answers:
+                if (answer.method, answer.request) == question and id(answer) not in self._shown:
+                    self._show(answer)
+
+    def _show(self, answer: Answer) -> None:
+        self._shown[id(answer)] = answer
+        at = max(0.0, answer.ended - answer.elapsed - self._began)
+        ok = self._before is None or self._as_before(answer)
+        self._dots.append(Dot(at=at, ok=ok, code=answer.code, elapsed=answer.elapsed))
 
     def _applied(self, part: Fault) -> Applied:
         if isinstance(part, NetworkFault | Down):
@@ -249,7 +269,8 @@ class LiveExperiment:
                     break
                 continue
             first, well = None, 0
-            if at - ended > within:
+            # One that has ended does not come back by itself.
+            if at - ended > within or not self.direct.alive():
                 self._recovery = Recovery(at_start=ended - self._began, seconds=at - ended, within=within, met=False)
                 raise self._not_well(within, answer)
             (self._through or self.direct).reconnect()
@@ -276,10 +297,8 @@ class LiveExperiment:
         )
 
     def _probe(self, provider: RunningProvider) -> Answer:
-        at = time.monotonic()
         answer = self._steady(provider)
-        ok = self._before is None or self._as_before(answer)
-        self._dots.append(Dot(at=at - self._began, ok=ok, code=answer.code, elapsed=answer.elapsed))
+        self._show(answer)
         return answer
 
     def _as_before(self, answer: Answer) -> bool:
@@ -293,6 +312,6 @@ class LiveExperiment:
             target=target,
             seconds=time.monotonic() - self._began,
             faults=tuple(self._bars),
-            probes=tuple(self._dots),
+            probes=tuple(sorted(self._dots, key=lambda dot: dot.at)),
             recovery=self._recovery,
         )

@@ -126,9 +126,15 @@ class Timeline(_Part):
 
 def timelines_of(record: CheckRecord) -> tuple[Timeline, ...]:
     """Return the timelines that a check noted; what is none is left out."""
+    return timelines_in(record.observed, record.evidence)
+
+
+def timelines_in(*noted: Mapping[str, Any]) -> tuple[Timeline, ...]:
+    """Return the timelines among what a check observed, or a violation shows; what is none is left out."""
     found: list[Timeline] = []
-    for noted in (record.observed.get(KEY), record.evidence.get(KEY)):
-        for entry in elements(noted) if isinstance(noted, list) else [noted]:
+    for table in noted:
+        value = table.get(KEY)
+        for entry in elements(value) if isinstance(value, list) else [value]:
             timeline = _read(entry)
             if timeline is not None and timeline not in found:
                 found.append(timeline)

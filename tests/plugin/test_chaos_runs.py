@@ -75,6 +75,8 @@ def test_a_provider_that_dies_of_a_fault_is_told_how(author: Runner) -> None:
     assert ran.code == 1, ran.text
     assert "exited with code 70" in ran.out
     assert "descriptors(0)" in ran.out
+    assert "timeline  descriptors(0)" in ran.out
+    assert "not recovered" in ran.out.lower()
     broken = {clause for clause, outcome in outcomes(ran.report()).items() if outcome != "passed"}
     assert broken == {"CFG-CHAOS-009"}
 
