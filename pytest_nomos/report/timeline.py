@@ -133,8 +133,8 @@ def timelines_in(*noted: Mapping[str, Any]) -> tuple[Timeline, ...]:
     """Return the timelines among what a check observed, or a violation shows; what is none is left out."""
     found: list[Timeline] = []
     for table in noted:
-        value = table.get(KEY)
-        for entry in elements(value) if isinstance(value, list) else [value]:
+        value: object = table.get(KEY)
+        for entry in elements(cast("list[object]", value)) if isinstance(value, list) else [value]:
             timeline = _read(entry)
             if timeline is not None and timeline not in found:
                 found.append(timeline)
