@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,41 +12,14 @@ from typing import Any
 import psutil
 import pytest
 
+from laboratory import Bench
 from nomos_contracts.fault import Descriptors, Down, Kill, Latency, Memory, Pause, Reset, Silence
-from nomos_contracts.provider import Answer, RunningProvider, Start
+from nomos_contracts.provider import Answer, RunningProvider
 from nomos_contracts.violation import Blocked, Violation
 from pytest_nomos.chaos.ending import Stack
 from pytest_nomos.chaos.experiment import LiveExperiment
 from pytest_nomos.chaos.journal import Journal, read_journal
-from pytest_nomos.chaos.network.embedded import EmbeddedProxies
-from pytest_nomos.chaos.network.proxy import Proxies
-from pytest_nomos.host import Launch, Limits, ProviderHost, RemoteProvider, Setup
-
-
-class Bench:
-    """A laboratory for the bundled files provider, or for a mutant."""
-
-    def __init__(self, host: ProviderHost, data: Path, module: tuple[str, ...]) -> None:
-        self._host = host
-        self._setup = Setup(config={"directory": str(data)})
-        self._module = module
-        self.proxies: Proxies = EmbeddedProxies(7)
-        self.started = 0
-
-    def start(self) -> Start:
-        self.started += 1
-        launch = Launch((sys.executable, "-m", *self._module))
-        return self._host.start(launch, f"provider-{self.started}", self._setup)
-
-    def caller(self, address: str) -> RunningProvider:
-        remote = RemoteProvider(f"grpc:{address}", "through", self._setup, Limits())
-        error = remote.connect()
-        assert error is None, error
-        return remote
-
-    def release(self, provider: RunningProvider) -> None:
-        provider.stop()
-
+from pytest_nomos.host import Launch, Limits, ProviderHost, Setup
 
 Make = Callable[..., LiveExperiment]
 
@@ -71,7 +45,10 @@ def make(tmp_path: Path, stack: Stack) -> Iterator[Make]:
     with ProviderHost(Limits(grace=2, shutdown_rpc=1)) as host:
 
         def experiment(*module: str, probe: Callable[[RunningProvider], Answer] = steady) -> LiveExperiment:
-            benches.append(Bench(host, data, module or ("nomos_reference", "config/files")))
+            launch = Launch((sys.executable, "-m", *(module or ("nomos_reference", "config/files"))))
+            setup = Setup(config={"directory": str(data)})
+            aliases = (f"provider-{number}" for number in itertools.count(1))
+            benches.append(Bench(lambda: host.start(launch, next(aliases), setup), setup))
             return LiveExperiment(benches[-1], stack, probe)
 
         yield experiment

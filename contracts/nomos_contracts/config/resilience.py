@@ -6,7 +6,9 @@ served as before, within the limit ``recovery``. Rows are the cases of the kit's
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from nomos_contracts.chaos import Chaos, Experiment, Injected
@@ -41,6 +43,9 @@ ROUNDS: Final = 20
 
 SPARE: Final = 4
 """Descriptors by which a provider may have grown after broken connections: a new one, its log, what a runtime opens."""
+
+CROWD: Final = 32
+"""Connections that take the descriptors which are left: more than a pool of callers has."""
 
 SETTLE: Final = 5.0
 """Seconds in which the descriptors of broken connections are closed."""
@@ -254,7 +259,8 @@ class ResilienceContract(Contract):
         """Not one is left, and callers want to connect; then there are as many as before."""
         asked = _Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
-            with x.inject(Descriptors(spare=0)) as fault:
+            with x.inject(Descriptors(spare=0)) as fault, crowd(x.direct.announcement.address, CROWD):
+                # What the connections of before give back is taken by the crowd.
                 x.direct.reconnect()
                 calls = [x.direct.start_fetch(asked.path, timeout=2 * BRIEF) for _ in range(4)]
                 answers = _answers(calls)
@@ -278,6 +284,26 @@ class ResilienceContract(Contract):
             x.restart()
             x.recover(asked.within)
             steady.expect_same(x.direct, f"{fault.words} and a new start")
+
+
+@contextmanager
+def crowd(address: str, size: int) -> Generator[None]:
+    """Have *size* connections to *address* (``host:port`` or ``unix:/path``) on which nothing is said.
+
+    The system takes them for the provider, which may then accept them or not; where it takes no more, they are fewer.
+    """
+    with ExitStack() as stack:
+        for _ in range(size):
+            family = socket.AF_UNIX if address.startswith("unix:") else socket.AF_INET
+            end = stack.enter_context(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+            host, _, port = address.rpartition(":")
+            try:
+                end.connect(port if family is socket.AF_UNIX else (host, int(port)))
+            except BlockingIOError:
+                continue
+            except OSError:
+                break
+        yield
 
 
 def _answers(calls: Sequence[PendingAnswer]) -> list[Answer]:

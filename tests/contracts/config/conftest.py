@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import nomos_contracts.config
+from laboratory import BenchChaos
 from nomos_contracts.clause import clauses_of
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
@@ -56,8 +57,11 @@ class Judge:
     def start(self, *, args: Sequence[str] = (), **_: Any) -> Start:
         self.serial += 1
         launch = Launch(command=(*self.command, *args))
-        setup = Setup(alias="settings", config=self.config, source_file_path=self.source)
-        return self.host.start(launch, f"p{self.serial}", setup)
+        return self.host.start(launch, f"p{self.serial}", self._setup)
+
+    @property
+    def _setup(self) -> Setup:
+        return Setup(alias="settings", config=self.config, source_file_path=self.source)
 
     def make(self, name: str, started: list[RunningProvider]) -> Any:
         def spawn(*, init: bool = False, **options: Any) -> Start:
@@ -84,6 +88,8 @@ class Judge:
             case "nomos_target":
                 limits = {name: float(value) for name, value in LIMITS.model_dump().items()}
                 return TargetFacts("target", self.command, Path(self.command[-2]), "standard", limits)
+            case "nomos_chaos":
+                return BenchChaos(self.start, self._setup)
             case "nomos_observe":
                 return self.observed.__setitem__
             case "nomos_random":

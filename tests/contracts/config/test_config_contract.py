@@ -101,7 +101,9 @@ def test_every_testable_clause_has_a_check_and_every_must_a_fault_here(target: C
     table = clauses_of(("config",))
     testable = {i for i, c in table.items() if c.testable and not i.startswith("CFG-SCHED")}
     assert tried == testable
-    assert {i for i in testable if table[i].level is Level.MUST} - set(FAULTS) == {"CFG-INIT-001"}
+    # What faults break for good has mutants, and a provider in one process has no front that could be faulty.
+    faulty = {i for i in testable if table[i].level is Level.MUST and not i.startswith("CFG-CHAOS")}
+    assert faulty - set(FAULTS) == {"CFG-INIT-001"}
 
 
 def test_without_any_sample_what_is_left_is_judged(target: Callable[..., Any], samples: dict[str, Any]) -> None:

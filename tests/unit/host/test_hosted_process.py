@@ -174,7 +174,7 @@ def test_signals_reach_the_process_alone(running: HostedProvider, eventually: Ev
     child = int(running.fetch(["child"]).value)
     running.signal("SIGSTOP")
     eventually(lambda: psutil.Process(running.pid).status() == "stopped")
-    assert psutil.Process(child).status() == "sleeping"
+    assert psutil.Process(child).status() != "stopped"
     assert running.health(timeout=0.3).code == "DEADLINE_EXCEEDED"
     running.signal("SIGCONT")
     assert running.health().ok
