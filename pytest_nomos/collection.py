@@ -19,6 +19,7 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.fault import FaultError
 from pytest_nomos.host.reaping import ReaperError
 from pytest_nomos.report.folder import ReportError
+from pytest_nomos.session.attachment import attached_python
 from pytest_nomos.session.background import background_fault
 from pytest_nomos.session.reporting import open_stream
 from pytest_nomos.session.run import Run
@@ -269,6 +270,13 @@ class Collection:
             raise pytest.UsageError(str(error)) from None
         if session.config.getoption("numprocesses", None):
             run.stop_providers()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, specs: list[Any]) -> None:
+        """Have workers of this machine end with the controller from their first moment on."""
+        for spec in specs:
+            if spec.popen and not spec.python:
+                spec.python = attached_python()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

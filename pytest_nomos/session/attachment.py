@@ -5,12 +5,24 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shlex
 import signal
+import sys
+from pathlib import Path
 from typing import Final
 
 from pytest_nomos.sweep.owner import started_at
 
 PR_SET_PDEATHSIG: Final = 1
+
+
+def attached_python() -> str:
+    """Return the words, as a shell takes them, that start this interpreter so that it never outlives this process.
+
+    `attach` would come too late for a program that imports for a second before anything of ours runs in it.
+    """
+    script = Path(__file__).with_name("attached.py")
+    return shlex.join([sys.executable, "-I", "-S", str(script), str(os.getpid())])
 
 
 def attach(parent: int) -> None:
