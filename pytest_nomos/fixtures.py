@@ -13,13 +13,17 @@ from pydantic import BaseModel
 from nomos_contracts.chaos import Chaos
 from nomos_contracts.clause import Process
 from nomos_contracts.provider import InterfaceProvider, RunningProvider, Start, Starter, TargetFacts
+from nomos_contracts.vendor import Vendor
 from nomos_contracts.violation import Blocked
+from pytest_nomos.chaos.vendor import LiveVendor
 from pytest_nomos.collection import CLAUSE, RUN
 from pytest_nomos.outcomes import OBSERVED
 from pytest_nomos.session.chaos import TargetChaos
 from pytest_nomos.session.pool import TargetRun
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.turns import Turns
+from pytest_nomos.session.vendor import SampledVendor, upstream_of
+from pytest_nomos.terminal import PROGRESS
 
 _MODULE = __name__
 
@@ -126,7 +130,24 @@ def nomos_chaos(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> Ch
         seen.setdefault("timeline", []).append(timeline)
 
     run = _run_of(request)
-    return TargetChaos(_target_run(request, nomos_target), run.chaos, request.node.stash[CLAUSE], record)
+    progress = request.config.stash.get(PROGRESS, None)
+    return TargetChaos(_target_run(request, nomos_target), run.chaos, request.node.stash[CLAUSE], record, progress)
+
+
+@pytest.fixture
+def nomos_vendor(
+    request: pytest.FixtureRequest, nomos_target: TargetFacts, nomos_samples: BaseModel
+) -> Iterator[Vendor]:
+    """Makes experiments with the vendor of a provider with a function interface; timelines go into the report."""
+    seen = request.node.stash.setdefault(OBSERVED, {})
+
+    def record(timeline: dict[str, Any]) -> None:
+        seen.setdefault("timeline", []).append(timeline)
+
+    run, target = _run_of(request), _target_run(request, nomos_target)
+    with target.faces.configured() as make:
+        workshop = SampledVendor(upstream_of(nomos_samples), run.chaos, make, record)
+        yield LiveVendor(workshop, request.node.stash[CLAUSE], target.plan.name)
 
 
 @pytest.hookimpl(wrapper=True)

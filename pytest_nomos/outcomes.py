@@ -14,6 +14,7 @@ from pytest_nomos.collection import CLAUSE, TARGET
 from pytest_nomos.report.model import CheckRecord
 from pytest_nomos.report.replay import exchanges, mask, replay_line
 from pytest_nomos.report.timeline import KEY, compact, timelines_in
+from pytest_nomos.session.replaying import REPLAYED, write_schedule
 from pytest_nomos.session.reporting import secrets_of
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.verdicts import conclude
@@ -176,6 +177,10 @@ class Outcomes:
     def _replay(self, error: Violation, clause: Clause, plan: TargetPlan, good: Mapping[str, Any]) -> str:
         """Return the line that shows the violation again: the whole check where it takes more than one call."""
         # What a provider of a function interface answers depends on what was called before.
+        if clause.id in REPLAYED and "schedule" in error.evidence:
+            line = write_schedule(self._run, plan, clause.id, error.evidence["schedule"])
+            if line:
+                return line
         several = "schedule" in error.evidence or (plan.is_function_interface and len(error.answers) != 1)
         if several:
             seed = f"--nomos-seed={self._run.seed}"

@@ -43,11 +43,14 @@ class ChaosSettings(BaseModel):
 
     Attributes:
         allowed: status codes with which a call may fail while a fault is in force.
+        upstream: path, with dots, of the configuration value that names the server which the provider gets its values
+            from (``http://host:port/…`` or ``host:port``); empty: an http:// URL of this machine is looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     allowed: tuple[str, ...] = tuple(sorted(FAULT_CODES))
+    upstream: str = ""
 
     @field_validator("allowed")
     @classmethod

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+
 import pytest
 
+from pytest_nomos.session.progress import Progress
 from pytest_nomos.session.run import Run
 from pytest_nomos.session.subject import digest
 from pytest_nomos.session.verdicts import summary
@@ -15,11 +20,40 @@ _MARKUP = {
 }
 
 
+PROGRESS = pytest.StashKey[Progress | None]()
+
+
+def _progress(config: pytest.Config) -> Progress | None:
+    """Return what shows progress, None where nobody looks: no terminal, ``-q``, a worker, a CI system."""
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    quiet = config.get_verbosity() < 0 or config.getoption("numprocesses", None) or hasattr(config, "workerinput")
+    unfit = os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI") or os.environ.get("BUILD_NUMBER")
+    if reporter is None or quiet or unfit or not reporter.isatty:
+        return None
+    writer = config.get_terminal_writer()
+    # While a check runs, standard output is captured.
+    terminal = os.dup(sys.stdout.fileno())
+    config.add_cleanup(lambda: os.close(terminal))
+
+    def write(text: str) -> None:
+        with contextlib.suppress(OSError):  # it was closed, and nobody looks any more
+            os.write(terminal, text.encode(errors="replace"))
+
+    def room() -> int:
+        return writer.fullwidth - writer.width_of_current_line % writer.fullwidth - 1
+
+    return Progress(write, room)
+
+
 class Terminal:
     """The hooks that speak to the person."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Find out whether somebody looks."""
+        session.config.stash[PROGRESS] = _progress(session.config)
 
     def pytest_report_header(self) -> list[str]:
         """Say what is under test, by which edition, at which tier, with which seed."""

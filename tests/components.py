@@ -62,6 +62,20 @@ def _toxiproxy() -> str | None:
     return os.environ.get("NOMOS_TOXIPROXY") or shutil.which("toxiproxy-server")
 
 
+def _faketime() -> str | None:
+    """Return the library with which the clock of one process is set."""
+    from pytest_nomos.chaos.clock import find_library
+
+    return find_library()
+
+
+def _namespaces() -> str | None:
+    """Return the program with which scripts get a file system of their own, where the system lets it."""
+    from nomos_contracts.compute.sandbox import namespaces
+
+    return next(iter(namespaces()), None)
+
+
 def _generator() -> str | None:
     """Return the interpreter of the environment that holds the pinned generator of the stubs."""
     named = os.environ.get("NOMOS_GENERATOR")
@@ -77,6 +91,8 @@ COMPONENTS: Mapping[str, Component] = {
         Component("valgrind", "apt-get install valgrind", _program("valgrind")),
         Component("openssl", "apt-get install openssl", _program("openssl")),
         Component("chromium", "apt-get install chromium chromium-driver", _program("chromedriver")),
+        Component("faketime", "apt-get install libfaketime, or name its file in NOMOS_LIBFAKETIME", _faketime),
+        Component("namespaces", "a user or a container that may make mount namespaces (unshare)", _namespaces),
         Component("docker", "tools/engine.sh start FOLDER, and export the line that it prints", _docker),
         Component("toxiproxy", "put toxiproxy-server on PATH, or name a server in NOMOS_TOXIPROXY", _toxiproxy),
     )

@@ -9,6 +9,7 @@ import pkgutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -22,11 +23,15 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.embodiment import foreign
 from nomos_contracts.faces import InProcessFace, failure_details
 from nomos_contracts.functions import Method
-from nomos_contracts.provider import Answer, TargetFacts
+from nomos_contracts.provider import FAULT_CODES, Answer, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation
 from nomos_proto.errors import ProviderError
+from nomos_reference.compute.cloud_server import CloudServer
+from pytest_nomos.chaos.vendor import LiveVendor
+from pytest_nomos.session.chaos import WorkerChaos
+from pytest_nomos.session.vendor import SampledVendor
 
-LIMITS = {"settle": 0.3, "boot": 0.3, "call": 5.0, "schedule_shrink": 0.2, "schedule_replays": 2}
+LIMITS = {"settle": 0.3, "boot": 0.3, "call": 5.0, "recovery": 0.5, "schedule_shrink": 0.2, "schedule_replays": 2}
 CLAUSES: Mapping[str, Clause] = clauses_of(("compute",))
 Make = Callable[[Mapping[str, Any]], object]
 
@@ -103,16 +108,30 @@ class DirectCall:
 
 
 class Bench:
-    """One provider, and what checks ask for."""
+    """One provider, and what checks ask for; `{cloud}` in its samples is a server of clouds of its own."""
 
     def __init__(self, make: Make, samples: ComputeSamples, config: Mapping[str, Any], face: Any = None) -> None:
         self.make = make
         self.face = face or DirectFace
         self.samples = samples
         self.config = config
-        self.target = TargetFacts("target", (), None, "standard", LIMITS)
+        self.target = TargetFacts("target", (), None, "standard", LIMITS, FAULT_CODES)
         self._shared: InProcessFace | None = None
         self._open: list[InProcessFace] = []
+        self._beside = ExitStack()
+        self._vendor: tuple[WorkerChaos, str] | None = None
+
+    def vendor(self, clause: Clause) -> LiveVendor:
+        if self._vendor is None:
+            folder = Path(self._beside.enter_context(tempfile.TemporaryDirectory()))
+            chaos = WorkerChaos(lambda: folder / "chaos.jsonl", 7)
+            self._beside.callback(chaos.close)
+            self._vendor = chaos, self._beside.enter_context(CloudServer()).address
+        chaos, address = self._vendor
+        upstream = self.samples.upstream
+        if upstream is not None:
+            upstream = upstream.model_copy(update={"address": upstream.address.replace("{cloud}", address)})
+        return LiveVendor(SampledVendor(upstream, chaos, self.configured, lambda _: None), clause.id, "target")
 
     def configured(self, overrides: Mapping[str, Any]) -> InProcessFace:
         try:
@@ -147,6 +166,7 @@ class Bench:
                 "nomos_random": lambda: Random(zlib.crc32(name.encode())),
                 "nomos_scratch": lambda: Path(scratch),
                 "nomos_observe": lambda: lambda *_: None,
+                "nomos_vendor": lambda: self.vendor(clause),
             }
             check = getattr(contract(), name)
             try:
@@ -172,3 +192,5 @@ class Bench:
                 face.close()
             self._shared = None
             self._open.clear()
+            self._vendor = None
+            self._beside.close()

@@ -6,7 +6,7 @@ before, during and after; a fault that never bit, or a steady state that was not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -43,6 +43,25 @@ class Injected(Protocol):
         ...
 
 
+class Upstream(Protocol):
+    """What a provider gets its values from, behind a proxy of the kit."""
+
+    def carried(self, text: bytes) -> bool:
+        """Whether *text* came from it as it stands since the experiment began."""
+        ...
+
+    def change(self, old: bytes, new: bytes) -> None:
+        """From now on it answers *new*, which is as long, where it answered *old*."""
+        ...
+
+    def cuts(self) -> Sequence[int]:
+        """Return after how many bytes an answer of it would be cut where its reader can tell, in the order of size.
+
+        None where its answers do not tell their length, so that nobody knows a cut from an end.
+        """
+        ...
+
+
 class Experiment(Protocol):
     """A provider whose process and connections faults can be injected into."""
 
@@ -54,6 +73,15 @@ class Experiment(Protocol):
     @property
     def direct(self) -> RunningProvider:
         """The same process, reached beside it."""
+        ...
+
+    @property
+    def upstream(self) -> Upstream:
+        """What the provider gets its values from, where faults strike on that side.
+
+        Raises:
+            Blocked: they strike on the side of the callers.
+        """
         ...
 
     def inject(self, fault: Fault, ttl: float = 10.0) -> AbstractContextManager[Injected]:
@@ -88,10 +116,29 @@ class Experiment(Protocol):
 class Chaos(Protocol):
     """Makes experiments on the target."""
 
-    def experiment(self, steady: Probe) -> AbstractContextManager[Experiment]:
+    def experiment(
+        self, steady: Probe, *, ready_for: Fault | None = None, upstream: bool = False
+    ) -> AbstractContextManager[Experiment]:
         """Start a process of the target, initialise it, and see that *steady* is answered OK.
+
+        Args:
+            steady: the probe.
+            ready_for: a fault for which processes have to be started in a special way (`Clock`, `FullDisk`).
+            upstream: faults of connections strike between the provider and its upstream, not its callers; it is
+                initialised with the good configuration, in which the proxy stands in the place of the upstream.
 
         Raises:
             Blocked: it is not.
+            NotApplicable: no upstream is known that a proxy can stand before, or the provider does not use it.
+        """
+        ...
+
+    def bare(self) -> AbstractContextManager[Experiment]:
+        """Start a process of the target without Init, for faults of which the report shows nothing.
+
+        There is no steady state, so that nothing can recover, and `Experiment.restart` calls no Init either.
+
+        Raises:
+            Blocked: it does not start.
         """
         ...

@@ -69,11 +69,13 @@ class Explorer(Generic[Target]):
         pairing: the target and its model.
         budget: how much is tried.
         now: a clock in seconds.
+        drawn: draws the schedules, where not each step for itself by the weights of the operations.
     """
 
     pairing: Pairing[Target]
     budget: Budget = field(default_factory=Budget)
     now: Callable[[], float] = time.monotonic
+    drawn: Callable[[random.Random], Sequence[Schedule]] | None = None
 
     def explore(self, source: random.Random) -> Tally:
         """Draw schedules from *source* and run them.
@@ -83,7 +85,7 @@ class Explorer(Generic[Target]):
                 of its replays failed.
             Blocked: the target could not be started.
         """
-        schedules = [draw(self.pairing.operations, length, source) for length in self.budget.lengths]
+        schedules = self._drawn(source)
         end = self.now() + self.budget.seconds
         compared = 0
         for schedule in schedules:
@@ -93,7 +95,12 @@ class Explorer(Generic[Target]):
             compared += seen.compared
             if not seen.complete:
                 break
-        return Tally(len(schedules), sum(self.budget.lengths), compared)
+        return Tally(len(schedules), sum(len(schedule) for schedule in schedules), compared)
+
+    def _drawn(self, source: random.Random) -> Sequence[Schedule]:
+        if self.drawn is not None:
+            return self.drawn(source)
+        return [draw(self.pairing.operations, length, source) for length in self.budget.lengths]
 
     def _violation(self, first: Run) -> Violation:
         shortest = Shrinker(self.pairing, first, self.now() + self.budget.shrink, self.now).shrink()
@@ -205,7 +212,7 @@ class Shrinker(Generic[Target]):
         schedule = self.best.schedule
         last = len(schedule) - 1
         changers = [i for i, step in enumerate(schedule[:last]) if self.pairing.operation(step.kind).changes]
-        for positions in ([], changers[-1:], changers[-2:], changers, changers[:1]):
+        for positions in ([], changers[-1:], changers[-2:], changers[-3:], changers, changers[:1]):
             if self._fails(keep(schedule, [*positions, last])):
                 return
 

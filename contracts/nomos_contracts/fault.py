@@ -43,7 +43,7 @@ class Fault(BaseModel):
             for name, value in self.model_dump(exclude_defaults=True).items()
             if name not in {"kind", self.main}
         ]
-        first = [str(getattr(self, self.main))] if self.main else []
+        first = [text] if self.main and (text := str(getattr(self, self.main))) else []
         kind = str(self.model_dump()["kind"])
         return f"{kind}({', '.join([*first, *shown])})" if first or shown else kind
 
@@ -175,6 +175,56 @@ class Cpu(Fault):
     percent: Annotated[int, Field(ge=1, le=99)]
 
 
+class FullDisk(Fault):
+    """Nothing more can be written below *folder*; empty for the folder that the process is started in."""
+
+    main: ClassVar[str] = "folder"
+    kind: Literal["full_disk"] = "full_disk"
+    folder: Annotated[str, Field(pattern=r"^(/[^()&,=\x00-\x1f]*)?$")] = ""
+
+
+class Clock(Fault):
+    """The time of day is *shift* seconds off for the process; its monotonic clock goes on as it was."""
+
+    main: ClassVar[str] = "shift"
+    kind: Literal["clock"] = "clock"
+    shift: Annotated[int, Field(ge=-315_360_000, le=315_360_000)]
+
+
+class DriftFault(Fault):
+    """Something done to an instance behind its provider's back, where the target offers a way to (`drift.Drift`)."""
+
+
+class Deleted(DriftFault):
+    """An instance is taken away; its provider is not asked."""
+
+    main: ClassVar[str] = "instance"
+    kind: Literal["deleted"] = "deleted"
+    instance: str
+
+
+class Changed(DriftFault):
+    """An attribute of an instance is another one."""
+
+    main: ClassVar[str] = "instance"
+    kind: Literal["changed"] = "changed"
+    instance: str
+
+
+class Duplicated(DriftFault):
+    """There is a second instance that looks like one that was spawned."""
+
+    main: ClassVar[str] = "instance"
+    kind: Literal["duplicated"] = "duplicated"
+    instance: str
+
+
+class HalfCreated(DriftFault):
+    """There is what a spawn leaves that was cut off once the vendor had created the instance."""
+
+    kind: Literal["half_created"] = "half_created"
+
+
 Single = Annotated[
     Latency
     | Bandwidth
@@ -190,7 +240,13 @@ Single = Annotated[
     | Descriptors
     | Memory
     | FileSize
-    | Cpu,
+    | Cpu
+    | FullDisk
+    | Clock
+    | Deleted
+    | Changed
+    | Duplicated
+    | HalfCreated,
     Field(discriminator="kind"),
 ]
 
@@ -218,18 +274,21 @@ KINDS: Final[Mapping[str, type[Fault]]] = {
     for kind in (
         *(Latency, Bandwidth, SlowClose, Silence, Reset, Slices, Truncate, Down),
         *(Pause, Kill, Terminate, Descriptors, Memory, FileSize, Cpu),
+        *(Deleted, Changed, Duplicated, HalfCreated),
+        *(FullDisk, Clock),
     )
 }
 """Every single fault by its name."""
 
 _CALL: Final = re.compile(r"\s*([a-z_]+)\s*(?:\(([^()&]*)\))?\s*")
-_NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|%|MiB|kB)?")
+_NUMBER: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*(ms|s|h|d|%|MiB|kB)?")
 _UNITS: Final[Mapping[str, Mapping[str, Callable[[float], float]]]] = {
     "ms": {"ms": lambda n: n, "s": lambda n: n * 1000},
     "jitter": {"ms": lambda n: n, "s": lambda n: n * 1000},
     "rate": {"kB": lambda n: n},
     "spare": {"MiB": lambda n: n},
     "percent": {"%": lambda n: n},
+    "shift": {"s": lambda n: n, "h": lambda n: n * 3600, "d": lambda n: n * 86_400},
 }
 
 
@@ -278,6 +337,8 @@ def _parse_one(text: str) -> Fault:
 
 
 def _value(name: str, field: str, text: str) -> object:
+    if KINDS[name].model_fields[field].annotation is str:
+        return text
     found = _NUMBER.fullmatch(text)
     if found is None:
         if text and text[0].isdigit():

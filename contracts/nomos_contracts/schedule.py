@@ -15,7 +15,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 
 from nomos_contracts.provider import Answer
@@ -241,11 +241,13 @@ class Pairing(Generic[Target]):
         operations: the kinds of steps.
         fresh: starts a target that nothing has been done to; what it gives is cleaned up when it is left.
         model: makes the model of such a target.
+        confirm: whether a disagreement at the end of these steps counts; asked for each.
     """
 
     operations: Sequence[Operation[Target]]
     fresh: Callable[[], AbstractContextManager[Target]]
     model: Callable[[], Model]
+    confirm: Callable[[Schedule], bool] = lambda _: True
 
     def operation(self, kind: str) -> Operation[Target]:
         """Return the operation of *kind*.
@@ -311,6 +313,13 @@ def run(pairing: Pairing[Target], schedule: Schedule, go_on: Callable[[], bool] 
 
     A step that uses a result which is not there, because the step that it names failed, is not taken.
     """
+    found = _run(pairing, schedule, go_on)
+    if found.disagreement is not None and not pairing.confirm(found.schedule):
+        return replace(found, disagreement=None)
+    return found
+
+
+def _run(pairing: Pairing[Target], schedule: Schedule, go_on: Callable[[], bool]) -> Run:
     model = pairing.model()
     answers: list[Answer | None] = []
     results: list[Any] = []

@@ -83,10 +83,14 @@ class Exit:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a provider's process group holds: descriptors, threads, children, bytes of RSS, CPU seconds so far."""
+    """What a provider's process group holds.
+
+    Descriptors, threads, children, bytes of RSS, CPU seconds so far, and regular files that are open for writing.
+    """
 
     descriptors: int
     threads: int
     children: int
     rss: int
     cpu: float
+    writing: int = 0

@@ -10,6 +10,7 @@ from nomos_contracts.registry.interface import FactoryContext, ProviderConfig
 from nomos_mocks.mock import Mock, MockError
 from nomos_proto.errors import ProviderError
 from nomos_reference.compute.memory import MemoryHooks, MemoryProvider
+from nomos_reference.compute.memory_drift import MemoryDrift
 from nomos_reference.compute.workflows import workflows_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class MockCompute(_Base, interface=INTERFACE):
 
     def registration(self) -> ProviderRegistration[MockCompute]:
         """Return it as a control plane takes it; the hooks are the mock's own."""
-        return ProviderRegistration(self, self, workflows=workflows_of(self))
+        return ProviderRegistration(self, self, workflows=workflows_of(self), drift=MemoryDrift(self))
 
 
 def new_mock(ctx: FactoryContext, config: ProviderConfig) -> ProviderRegistration[MockCompute]:  # noqa: ARG001 # as every factory

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Protocol
 
 from nomos_contracts.chaos import Probe
 from nomos_contracts.fault import Down, Fault, NetworkFault
 from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import Answer, RunningProvider, Start
-from nomos_contracts.violation import Blocked, Violation, same
-from pytest_nomos.chaos.applied import Applied, FaultFailed, RevertFailed, Unavailable
-from pytest_nomos.chaos.ending import Held, Stack
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, same
+from pytest_nomos.chaos.applied import Applied
+from pytest_nomos.chaos.course import Course, LiveFault, see_that_all_bit
+from pytest_nomos.chaos.ending import Stack
 from pytest_nomos.chaos.network.proxy import Proxies, Proxy, ProxyError
 from pytest_nomos.chaos.network.striking import Striking
 from pytest_nomos.chaos.striking import process_fault
 from pytest_nomos.chaos.subject import ProcessSubject
-from pytest_nomos.report.timeline import Bar, Dot, Recovery, Timeline
-
-PAUSE: Final = 0.02
-"""Seconds between two probes while the provider is not well."""
+from pytest_nomos.chaos.upstream import UpstreamSide
+from pytest_nomos.report.timeline import Timeline
 
 
 class Laboratory(Protocol):
@@ -32,8 +30,12 @@ class Laboratory(Protocol):
         """The proxies, made when they are asked for."""
         ...
 
-    def start(self) -> Start:
-        """Start a process of the target."""
+    def start(self, ready_for: Fault | None = None) -> Start:
+        """Start a process of the target, so that *ready_for* can be injected into it.
+
+        Raises:
+            Blocked: this machine has no mechanism for that fault.
+        """
         ...
 
     def caller(self, address: str) -> RunningProvider:
@@ -45,54 +47,6 @@ class Laboratory(Protocol):
         ...
 
 
-class LiveFault:
-    """A fault in force: its parts, and whether each has bitten."""
-
-    def __init__(self, fault: Fault, held: list[Held]) -> None:
-        self.fault = fault
-        self._held = held
-
-    @property
-    def words(self) -> str:
-        """The fault as text."""
-        return self.fault.words
-
-    @property
-    def mechanism(self) -> str:
-        """How it was done."""
-        return " & ".join(dict.fromkeys(held.mechanism for held in self._held))
-
-    @property
-    def mute(self) -> list[str]:
-        """The parts that have not bitten, as text."""
-        return [held.fault.words for held in self._held if not held.bites]
-
-    @property
-    def bites(self) -> str:
-        """How it was felt, as text."""
-        return "; ".join(dict.fromkeys(word for held in self._held for word in held.bites))
-
-    def bit(self, evidence: str) -> None:
-        """Say that it was felt, and by what."""
-        for held in self._held:
-            held.bit(evidence)
-
-    def end(self) -> None:
-        """End it, the last part first.
-
-        Raises:
-            Blocked: a part cannot be ended.
-        """
-        failed: list[str] = []
-        for held in reversed(self._held):
-            try:
-                held.end()
-            except RevertFailed as error:
-                failed.append(str(error))
-        if failed:
-            raise Blocked("environment", "; ".join(failed))
-
-
 class LiveExperiment:
     """One experiment; a `nomos_contracts.chaos.Experiment`, used in a ``with``.
 
@@ -100,26 +54,35 @@ class LiveExperiment:
         laboratory: where it takes place.
         stack: keeps the faults, and ends them for certain.
         steady: what is answered OK in the steady state.
+        ready_for: a fault for which processes have to be started in a special way.
+        side: where faults of connections strike between provider and upstream, None where they strike callers.
+        init: whether processes are initialised with the good config; without it there is no steady state either.
     """
 
-    def __init__(self, laboratory: Laboratory, stack: Stack, steady: Probe) -> None:
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        stack: Stack,
+        steady: Probe,
+        *,
+        ready_for: Fault | None = None,
+        side: UpstreamSide | None = None,
+        init: bool = True,
+    ) -> None:
         self._laboratory = laboratory
-        self._stack = stack
+        self._ready_for = ready_for
         self._steady = steady
-        self._began = time.monotonic()
+        self._side = side
+        self._init = init
+        self._course = Course(stack)
         self._direct: RunningProvider | None = None
         self._through: RunningProvider | None = None
         self._proxy: Proxy | None = None
         self._striking: Striking | None = None
         self._subject: ProcessSubject | None = None
         self._before: Answer | None = None
-        self._ended: float | None = None
-        self._faults: list[LiveFault] = []
-        self._bars: list[Bar] = []
-        self._dots: list[Dot] = []
         # Kept, so that no other answer gets the identity of one that was shown.
         self._shown: dict[int, Answer] = {}
-        self._recovery: Recovery | None = None
 
     @contextmanager
     def running(self) -> Generator[LiveExperiment]:
@@ -127,16 +90,41 @@ class LiveExperiment:
 
         Raises:
             Blocked: the target does not start, its good Init fails, or the steady state is none.
+            NotApplicable: faults are to strike before an upstream that it does not use.
         """
         try:
-            self._direct = initialised(running(self._laboratory.start()))
+            self._direct = self._initialised(running(self._started()))
+            if not self._init:
+                yield self
+                return
             answer = self._probe(self._direct)
             self._before = answer
             if answer.code not in {"OK", "NOT_FOUND"}:
                 raise Blocked("sample:values", f"there is no steady state: {answer.method} answered {answer.summary}")
+            if self._side is not None and not self._side.used:
+                raise NotApplicable(f"it made no connection to the upstream of {self._side.place.shown}")
             yield self
         finally:
             self._let_go()
+
+    def _initialised(self, provider: RunningProvider) -> RunningProvider:
+        self._direct = provider
+        if not self._init:
+            return provider
+        if self._side is None:
+            return initialised(provider)
+        answer = provider.init()
+        if not answer.ok:
+            where = f"with the proxy in the place of the upstream of {self._side.place.shown}"
+            raise Blocked("environment", f"{where}, Init answered {answer.summary}")
+        return provider
+
+    def _started(self) -> Start:
+        start = self._laboratory.start(self._ready_for)
+        if self._ready_for is not None and start.error is not None:
+            why = f"a process that is ready for {self._ready_for.words} does not start: {start.error.message}"
+            raise Blocked("environment", why)
+        return start
 
     def _let_go(self) -> None:
         self._see()
@@ -157,7 +145,9 @@ class LiveExperiment:
 
     @property
     def provider(self) -> RunningProvider:
-        """The provider, reached through the proxy."""
+        """The provider, reached through the proxy where that stands before callers."""
+        if self._side is not None:
+            return self.direct
         if self._through is None:
             try:
                 self._proxy = self._laboratory.proxies.create(
@@ -167,10 +157,24 @@ class LiveExperiment:
                 raise Blocked("environment", str(error)) from error
             self._striking = Striking(self._proxy)
             self._through = self._laboratory.caller(self._proxy.address)
+            if self._before is None:
+                return self._through
             answer = self._probe(self._through)
             if not self._as_before(answer):
                 raise Blocked("environment", f"through the proxy, {answer.method} answered {answer.summary}")
         return self._through
+
+    @property
+    def doing(self) -> str:
+        """What goes on, in a few words."""
+        return self._course.doing
+
+    @property
+    def upstream(self) -> UpstreamSide:
+        """What the provider gets its values from; see `nomos_contracts.chaos.Experiment`."""
+        if self._side is None:
+            raise Blocked("kit", "the experiment is not about an upstream: experiment(steady, upstream=True)")
+        return self._side
 
     @contextmanager
     def inject(self, fault: Fault, ttl: float = 10.0) -> Generator[LiveFault]:
@@ -179,32 +183,11 @@ class LiveExperiment:
         Raises:
             Blocked: no mechanism for it, or it did not take hold, or it cannot be ended.
         """
-        live = LiveFault(fault, held := [])
-        self._faults.append(live)
-        began = time.monotonic()
         try:
-            try:
-                for part in fault.parts:
-                    held.append(self._stack.push(self._applied(part), ttl))  # noqa: PERF401 # what is held is ended, also when the next one fails
-            except (Unavailable, FaultFailed, ProxyError) as error:
-                raise Blocked("environment", f"{fault.words}: {error}") from error
-            yield live
+            with self._course.inject(fault, ttl, self._applied) as live:
+                yield live
         finally:
-            try:
-                live.end()
-            finally:
-                self._ended = time.monotonic()
-                self._see()
-                self._bars += [
-                    Bar(
-                        fault=part.fault.words,
-                        mechanism=part.mechanism,
-                        start=max(0.0, (part.started_at or began) - self._began),
-                        end=self._ended - self._began,
-                        bit="; ".join(part.bites),
-                    )
-                    for part in held
-                ]
+            self._see()
 
     def _see(self) -> None:
         """Show the calls of the check that asked what a probe asks; providers remember the latest ones."""
@@ -218,12 +201,12 @@ class LiveExperiment:
 
     def _show(self, answer: Answer) -> None:
         self._shown[id(answer)] = answer
-        at = max(0.0, answer.ended - answer.elapsed - self._began)
-        ok = self._before is None or self._as_before(answer)
-        self._dots.append(Dot(at=at, ok=ok, code=answer.code, elapsed=answer.elapsed))
+        self._course.show(answer, ok=self._before is None or self._as_before(answer))
 
     def _applied(self, part: Fault) -> Applied:
         if isinstance(part, NetworkFault | Down):
+            if self._side is not None:
+                return self._side.striking.applied(part)
             _ = self.provider
             assert self._striking is not None  # noqa: S101 # made for the provider
             return self._striking.applied(part)
@@ -238,11 +221,13 @@ class LiveExperiment:
             Violation: it does not start, or Init with the configuration that was good fails.
         """
         self._let_go()
-        start = self._laboratory.start()
+        start = self._started()
         if start.provider is None:
             assert start.error is not None  # noqa: S101 # a Start holds one of the two
             raise Violation("a further process starts after one was killed", start.error.message)
         self._direct = start.provider
+        if not self._init:
+            return
         answer = self._direct.init()
         if not answer.ok:
             raise Violation("Init after a kill answers OK, as before", answer.summary, answer)
@@ -254,43 +239,30 @@ class LiveExperiment:
             Violation: it was not well in time.
             Blocked: nothing was injected, or what was injected never bit.
         """
-        if self._ended is None:
-            raise Blocked("kit", "no fault was injected before the recovery")
-        ended = self._ended
-        first: float | None = None
-        well = 0
-        while True:
-            at = time.monotonic()
-            answer = self._probe(self._through or self.direct)
-            if self._as_before(answer):
-                first = at if first is None else first
-                well += 1
-                if well >= good:
-                    break
-                continue
-            first, well = None, 0
-            # One that has ended does not come back by itself.
-            if at - ended > within or not self.direct.alive():
-                self._recovery = Recovery(at_start=ended - self._began, seconds=at - ended, within=within, met=False)
-                raise self._not_well(within, answer)
-            (self._through or self.direct).reconnect()
-            time.sleep(PAUSE)
-        seconds = max(0.0, first - ended)
-        self._recovery = Recovery(at_start=ended - self._began, seconds=seconds, within=within, met=seconds <= within)
-        if seconds > within:
-            raise self._not_well(within, answer)
-        mute = [word for fault in self._faults for word in fault.mute]
-        if mute:
-            raise Blocked("environment", f"{', '.join(mute)} never bit, so that nothing was shown")
+        seconds = self._course.recover(
+            within, good, self._probed, lost=self._lost, unwell=lambda answer: self._not_well(within, answer)
+        )
+        see_that_all_bit([word for fault in self._course.faults for word in fault.mute])
         return seconds
+
+    def _probed(self) -> tuple[Answer, bool]:
+        answer = self._probe(self._through or self.direct)
+        return answer, self._as_before(answer)
+
+    def _lost(self) -> bool:
+        """Whether the process has ended: it does not come back by itself. Else call over a new connection."""
+        if not self.direct.alive():
+            return True
+        (self._through or self.direct).reconnect()
+        return False
 
     def _not_well(self, within: float, answer: Answer) -> Violation:
         assert self._before is not None  # noqa: S101 # the experiment has begun
         ended = self.direct.wait(0.2)
         state = f"the process {ended.words}" if ended else f"{answer.method} answered {answer.summary}"
-        words = " and ".join(dict.fromkeys(fault.words for fault in self._faults))
         return Violation(
-            f"within {within:g} s after {words}, {self._before.method} answers as before, {self._before.summary}",
+            f"within {within:g} s after {self._course.words}, {self._before.method} answers as before, "
+            f"{self._before.summary}",
             state,
             self._before,
             answer,
@@ -307,11 +279,4 @@ class LiveExperiment:
 
     def timeline(self, clause: str, target: str) -> Timeline:
         """Return what happened, in seconds from the beginning."""
-        return Timeline(
-            clause=clause,
-            target=target,
-            seconds=time.monotonic() - self._began,
-            faults=tuple(self._bars),
-            probes=tuple(sorted(self._dots, key=lambda dot: dot.at)),
-            recovery=self._recovery,
-        )
+        return self._course.timeline(clause, target)

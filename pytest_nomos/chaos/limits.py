@@ -5,10 +5,13 @@ Only the soft limit of a running process is lowered: a hard one could not be rai
 
 from __future__ import annotations
 
+import contextlib
 import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import psutil
 
 from nomos_contracts.fault import Descriptors, FileSize, Memory
 from pytest_nomos.chaos.applied import FaultFailed, RevertFailed, Unavailable
@@ -71,7 +74,7 @@ def _prlimit(identity: Identity, name: LimitName, values: tuple[int, int] | None
 
 
 class LowerLimit:
-    """Lowers one limit of the main process."""
+    """Lowers one limit of the process that listens: the main one, or what a wrapper has started."""
 
     def __init__(self, fault: Descriptors | Memory | FileSize, subject: ProcessSubject) -> None:
         if not has_prlimit():
@@ -80,16 +83,17 @@ class LowerLimit:
             )
         self.fault = fault
         self._subject = subject
+        self._main = _serving(subject)
         self._name: LimitName = _limit_of(fault)
         self._wanted: int | None = None
         try:
-            now = read_limit(subject.main, self._name)
+            now = read_limit(self._main, self._name)
         except PermissionError as error:
             raise Unavailable(
-                f"{fault.words}: the limits of process {subject.pid} belong to another user: {error.strerror}"
+                f"{fault.words}: the limits of process {self._main.pid} belong to another user: {error.strerror}"
             ) from None
         if now is None:
-            raise Unavailable(f"{fault.words}: process {subject.pid} is gone, or is another one now")
+            raise Unavailable(f"{fault.words}: process {self._main.pid} is gone, or is another one now")
         self._soft, self._hard = now
 
     @property
@@ -102,7 +106,7 @@ class LowerLimit:
         """The soft value before any fault."""
         lowered = self._subject.lowered.get(number_of(self._name))
         soft = lowered.original if lowered else self._soft
-        main = self._subject.main
+        main = self._main
         return Restore(pid=main.pid, started=main.started, limit=self._name, soft=soft).model_dump(mode="json")
 
     def apply(self) -> None:
@@ -110,28 +114,28 @@ class LowerLimit:
         subject, number = self._subject, number_of(self._name)
         with subject.lock:
             try:
-                now = read_limit(subject.main, self._name)
+                now = read_limit(self._main, self._name)
                 wanted = self._value()
                 if now is None:
-                    raise FaultFailed(f"{self.fault.words}: process {subject.pid} is gone, or is another one now")
+                    raise FaultFailed(f"{self.fault.words}: process {self._main.pid} is gone, or is another one now")
                 if _height(wanted) >= _height(now[0]):
                     raise FaultFailed(
-                        f"{self.fault.words}: {self._name} of process {subject.pid} is {shown(now[0])} already, which "
-                        f"is no more than {shown(wanted)}"
+                        f"{self.fault.words}: {self._name} of process {self._main.pid} is {shown(now[0])} already, "
+                        f"which is no more than {shown(wanted)}"
                     )
                 lowered = subject.lowered.setdefault(number, Lowered(now[0], []))
                 self._wanted = wanted
                 lowered.values.append((self, wanted))
-                if not write_limit(subject.main, self._name, wanted):
-                    raise FaultFailed(f"{self.fault.words}: process {subject.pid} ended")
+                if not write_limit(self._main, self._name, wanted):
+                    raise FaultFailed(f"{self.fault.words}: process {self._main.pid} ended")
             except OSError as error:
                 raise FaultFailed(f"{self.fault.words}: {error.strerror or error}") from error
 
     def verify(self) -> None:
         """Read it back."""
-        now = read_limit(self._subject.main, self._name)
+        now = read_limit(self._main, self._name)
         if now is None:
-            raise FaultFailed(f"{self.fault.words}: process {self._subject.pid} ended")
+            raise FaultFailed(f"{self.fault.words}: process {self._main.pid} ended")
         if _height(now[0]) > _height(self._wanted if self._wanted is not None else 0):
             raise FaultFailed(f"{self.fault.words}: {self._name} is {shown(now[0])}, not {shown(self._wanted or 0)}")
 
@@ -145,11 +149,11 @@ class LowerLimit:
             others = [value for owner, value in lowered.values if owner is not self]
             soft = min(others, key=_height) if others else lowered.original
             try:
-                restore(subject.main, self._name, soft)
+                restore(self._main, self._name, soft)
             except OSError as error:
                 raise RevertFailed(
-                    f"{self._name} of process {subject.pid} cannot be set back to {shown(soft)}: "
-                    f"{error.strerror or error}; prlimit --pid {subject.pid} shows it"
+                    f"{self._name} of process {self._main.pid} cannot be set back to {shown(soft)}: "
+                    f"{error.strerror or error}; prlimit --pid {self._main.pid} shows it"
                 ) from error
             self._wanted = None
             lowered.values[:] = [one for one in lowered.values if one[0] is not self]
@@ -161,13 +165,13 @@ class LowerLimit:
         if not isinstance(self.fault, Descriptors) or not self.fault.spare or self._wanted is None:
             return ""
         try:
-            full = _end_of_free(self._subject.main, 0) >= self._wanted
+            full = _end_of_free(self._main, 0) >= self._wanted
         except (FaultFailed, OSError):
             return ""
-        return f"process {self._subject.pid} has every descriptor below {self._wanted} in use" if full else ""
+        return f"process {self._main.pid} has every descriptor below {self._wanted} in use" if full else ""
 
     def _value(self) -> int:
-        main = self._subject.main
+        main = self._main
         match self.fault:
             case Descriptors(spare=spare):
                 return _end_of_free(main, spare)
@@ -175,6 +179,17 @@ class LowerLimit:
                 return _data_of(main) + spare * MIB
             case FileSize(limit=limit):
                 return limit
+
+
+def _serving(subject: ProcessSubject) -> Identity:
+    """Return the member of *subject* that listens for connections, the main process where that cannot be told."""
+    members = subject.members()
+    for one in members if len(members) > 1 else ():
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(one.pid)
+            if any(end.status == psutil.CONN_LISTEN for end in process.net_connections("tcp")) and one.lives:
+                return one
+    return subject.main
 
 
 def restore(identity: Identity, name: LimitName, soft: int) -> bool:

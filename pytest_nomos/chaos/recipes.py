@@ -81,9 +81,20 @@ class RemoveProxy(Recipe):
     proxy: Annotated[str, Field(min_length=1)]
 
 
-Known = Continue | Restore | RemoveGroup | RemoveProxy
+class TurnBack(OfProcess):
+    """Set the clock of a process right.
+
+    Attributes:
+        path: the file from which the process reads how wrong its clock is.
+    """
+
+    kind: Literal["clock"] = "clock"
+    path: Annotated[str, Field(pattern=r"^/.*\.nomos-clock$")]
+
+
+Known = Continue | Restore | RemoveGroup | RemoveProxy | TurnBack
 _KNOWN: Final[TypeAdapter[Known]] = TypeAdapter(Annotated[Known, Field(discriminator="kind")])
-KINDS: Final = frozenset({"continue", "rlimit", "cgroup", "toxiproxy"})
+KINDS: Final = frozenset({"continue", "rlimit", "cgroup", "toxiproxy", "clock"})
 
 
 def read_recipe(data: Mapping[str, Any]) -> Known | None:

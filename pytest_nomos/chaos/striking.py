@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from nomos_contracts.fault import Cpu, Descriptors, Fault, FileSize, Kill, Memory, Pause, Terminate
+from nomos_contracts.fault import Clock, Cpu, Descriptors, Fault, FileSize, FullDisk, Kill, Memory, Pause, Terminate
 from pytest_nomos.chaos.applied import Applied, Unavailable
 from pytest_nomos.chaos.subject import ProcessSubject
 
 
 def strikes_process(fault: Fault) -> bool:
     """Whether a single fault is one of a process, and not of its connections."""
-    return isinstance(fault, Pause | Kill | Terminate | Descriptors | Memory | FileSize | Cpu)
+    return isinstance(fault, Pause | Kill | Terminate | Descriptors | Memory | FileSize | Cpu | FullDisk | Clock)
 
 
 def process_fault(fault: Fault, subject: ProcessSubject) -> Applied:
@@ -23,7 +23,9 @@ def process_fault(fault: Fault, subject: ProcessSubject) -> Applied:
     """
     if sys.platform == "win32":
         raise Unavailable(f"{fault.words}: Windows can neither stop nor limit a process as the fault asks for")
+    from pytest_nomos.chaos.clock import ShiftClock
     from pytest_nomos.chaos.cpu import throttle
+    from pytest_nomos.chaos.disk import FillDisk
     from pytest_nomos.chaos.limits import LowerLimit
     from pytest_nomos.chaos.processes import KillProcess, PauseProcess, TerminateProcess
 
@@ -38,5 +40,9 @@ def process_fault(fault: Fault, subject: ProcessSubject) -> Applied:
             return LowerLimit(fault, subject)
         case Cpu():
             return throttle(fault, subject)
+        case FullDisk():
+            return FillDisk(fault, subject)
+        case Clock():
+            return ShiftClock(fault, subject)
         case _:
             raise Unavailable(f"{fault.words} is no fault of a process")

@@ -12,11 +12,12 @@ import urllib3
 
 from nomos_contracts.fault import read_fault
 from pytest_nomos.chaos.applied import RevertFailed
+from pytest_nomos.chaos.clock import RIGHT, set_clock
 from pytest_nomos.chaos.cpu import remove_group
 from pytest_nomos.chaos.journal import Journal, JournalError, Planned, Record, read_journal
 from pytest_nomos.chaos.limits import has_prlimit, read_limit, restore, shown
 from pytest_nomos.chaos.processes import RUN_SECONDS, named
-from pytest_nomos.chaos.recipes import Continue, Known, RemoveGroup, RemoveProxy, Restore, read_recipe
+from pytest_nomos.chaos.recipes import Continue, Known, RemoveGroup, RemoveProxy, Restore, TurnBack, read_recipe
 from pytest_nomos.chaos.subject import Identity, ProcessSubject
 from pytest_nomos.sweep.owner import Life, Owner
 
@@ -121,6 +122,8 @@ def _undo_one(planned: Planned) -> tuple[bool, str]:
             return _remove_group(Path(path), Path(home))
         case RemoveProxy():
             return _remove_proxy(recipe)
+        case TurnBack():
+            return _turn_back(recipe)
         case None:
             raise RevertFailed(f"this version knows no way to undo {planned.undo['kind']!r}")
 
@@ -150,6 +153,16 @@ def _restore(recipe: Restore) -> tuple[bool, str]:
     if not restore(identity, recipe.limit, recipe.soft):
         return False, f"{recipe.limit} of process {recipe.pid} is {shown(before[0])}"
     return True, f"{recipe.limit} of process {recipe.pid} raised from {shown(before[0])} to {shown(recipe.soft)}"
+
+
+def _turn_back(recipe: TurnBack) -> tuple[bool, str]:
+    file = Path(recipe.path)
+    if not Identity(recipe.pid, recipe.started).lives or not file.is_file():
+        return False, f"process {recipe.pid} is gone, or is another one now"
+    if file.read_text(encoding="ascii") == RIGHT:
+        return False, f"the clock of process {recipe.pid} is right"
+    set_clock(file, RIGHT)
+    return True, f"the clock of process {recipe.pid} set right"
 
 
 def _remove_group(path: Path, home: Path) -> tuple[bool, str]:

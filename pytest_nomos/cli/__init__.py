@@ -16,6 +16,7 @@ _COMMANDS = {
     "report": ("pytest_nomos.cli.report", "report"),
     "sweep": ("pytest_nomos.cli.sweep", "sweep"),
     "chaos": ("pytest_nomos.cli.chaos", "chaos"),
+    "replay": ("pytest_nomos.cli.replay", "replay"),
 }
 
 

@@ -33,6 +33,7 @@ class Limits(BaseModel):
         schedule_seconds: seconds that random schedules may take.
         schedule_shrink: seconds for shortening a schedule that failed.
         schedule_replays: how often a schedule that failed is replayed.
+        storms: pairs of faults that random storms try at most.
         spellings: paths that a check tries at most where it tries many spellings; evenly chosen from all of them.
         load_operations: operations of a mixed load by many threads.
         settle: seconds after which a change of a resource is seen everywhere.
@@ -62,6 +63,7 @@ class Limits(BaseModel):
     schedule_seconds: Seconds = 60.0
     schedule_shrink: Seconds = 3.0
     schedule_replays: Count = 10
+    storms: Count = 25
     spellings: Count = 5000
     load_operations: Count = 100_000
     settle: Seconds = 10.0

@@ -356,7 +356,7 @@ class ProviderProcess:
 
     def usage(self) -> Usage:
         """Measure the process and its descendants."""
-        descriptors = threads = rss = 0
+        descriptors = threads = rss = writing = 0
         cpu = 0.0
         members = self.members()
         for member in members:
@@ -366,7 +366,9 @@ class ProviderProcess:
                 rss += member.memory_info().rss
                 times = member.cpu_times()
                 cpu += times.user + times.system
-        return Usage(descriptors, threads, sum(member.pid != self.pid for member in members), rss, cpu)
+                # The mode is known on Linux only.
+                writing += sum(getattr(file, "mode", "r") != "r" for file in member.open_files())
+        return Usage(descriptors, threads, sum(member.pid != self.pid for member in members), rss, cpu, writing)
 
     def listeners(self) -> list[tuple[str, int]]:
         """Return the TCP addresses on which the process or a descendant listens."""

@@ -38,7 +38,7 @@ class ReportPaths:
     page: Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write *content* to *path* whole or not at all.
 
     Raises:
@@ -50,7 +50,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         with _nameless(path.parent, name) as file:
             file.write(content)
             file.flush()
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
             if not name.exists():
                 # By its number and through /proc: the only way to give a nameless file a name without privileges.

@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from nomos_contracts.fault import Down, Fault, FaultError, Kill, NetworkFault, Pause, Terminate, parse_fault
+from nomos_contracts.fault import Down, DriftFault, Fault, FaultError, Kill, NetworkFault, Pause, Terminate, parse_fault
 from nomos_contracts.violation import Blocked
 from pytest_nomos.chaos.applied import Applied, FaultFailed, RevertFailed, Unavailable
 from pytest_nomos.chaos.ending import Held
@@ -35,6 +35,8 @@ def background_fault(text: str) -> Fault:
     """
     fault = parse_fault(text)
     for part in fault.parts:
+        if isinstance(part, DriftFault):
+            raise FaultError(f"{part.words} is done to one instance, by a check that knows which; name another fault")
         if isinstance(part, Kill | Terminate):
             raise FaultError(f"{part.words} ends the process, and then there is nothing to try; pause lets it go on")
     return fault
@@ -44,12 +46,12 @@ class Background:
     """Strikes the processes of a worker.
 
     Args:
-        fault: what is done to each.
+        fault: what is done to each; they are started so that it can be.
         worker: keeps the faults and has the proxies.
     """
 
     def __init__(self, fault: Fault, worker: WorkerChaos) -> None:
-        self._fault = fault
+        self.fault = fault
         self._worker = worker
         self._over = threading.Event()
         self._attendants: list[threading.Thread] = []
@@ -65,10 +67,10 @@ class Background:
         proxy: Proxy | None = None
         try:
             subject = ProcessSubject.of(provider.pid)
-            if any(isinstance(part, NetworkFault | Down) for part in self._fault.parts):
+            if any(isinstance(part, NetworkFault | Down) for part in self.fault.parts):
                 proxy = self._worker.proxies.create(f"background-{provider.pid}", provider.announcement.address)
             striking = Striking(proxy) if proxy is not None else None
-            for part in self._fault.parts:
+            for part in self.fault.parts:
                 network = isinstance(part, NetworkFault | Down)
                 applied = striking.applied(part) if striking and network else process_fault(part, subject)
                 if isinstance(part, Pause | Down):
@@ -79,7 +81,7 @@ class Background:
             self._let_go(held, proxy)
             if not provider.alive():
                 return  # whatever it died of is for the checks to find
-            raise Blocked("environment", f"{self._fault.words}: {error}") from error
+            raise Blocked("environment", f"{self.fault.words}: {error}") from error
         if proxy is not None:
             provider.external.reroute(proxy.address)
         thread = threading.Thread(

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nomos_contracts.chaos import Probe
+from nomos_contracts.fault import Fault
 from nomos_contracts.process.interface import first_running
 from nomos_contracts.provider import RunningProvider, Start
 from nomos_contracts.violation import Blocked, NotApplicable
 from pytest_nomos.chaos.ending import Stack
-from pytest_nomos.chaos.experiment import LiveExperiment
+from pytest_nomos.chaos.experiment import Laboratory, LiveExperiment
 from pytest_nomos.chaos.journal import Journal
 from pytest_nomos.chaos.network.choosing import open_proxies
 from pytest_nomos.chaos.network.proxy import Proxies, ProxyError
+from pytest_nomos.chaos.upstream import UpstreamSide, find_upstream
+from pytest_nomos.session.progress import Progress
+from pytest_nomos.session.upstream import UpstreamLaboratory
 
 if TYPE_CHECKING:
     from pytest_nomos.session.pool import TargetRun
@@ -37,6 +42,11 @@ class WorkerChaos:
         self._lock = threading.Lock()
         self._stack: Stack | None = None
         self._proxies: Proxies | None = None
+        self._numbers = itertools.count(1)
+
+    def next_number(self) -> int:
+        """Return a number that it has not returned before."""
+        return next(self._numbers)
 
     @property
     def stack(self) -> Stack:
@@ -76,33 +86,67 @@ class TargetChaos:
         worker: what the experiments of the worker share.
         clause: id of the clause that is tried.
         record: takes the timeline of each experiment, as plain JSON types.
+        progress: shows what an experiment is doing, None where nobody looks.
     """
 
     def __init__(
-        self, run: TargetRun, worker: WorkerChaos, clause: str, record: Callable[[dict[str, Any]], None]
+        self,
+        run: TargetRun,
+        worker: WorkerChaos,
+        clause: str,
+        record: Callable[[dict[str, Any]], None],
+        progress: Progress | None = None,
     ) -> None:
         self._run = run
         self._worker = worker
         self._clause = clause
         self._record = record
+        self._progress = progress
 
     @contextmanager
-    def experiment(self, steady: Probe) -> Generator[LiveExperiment]:
+    def experiment(
+        self, steady: Probe, *, ready_for: Fault | None = None, upstream: bool = False
+    ) -> Generator[LiveExperiment]:
         """Make one; see `nomos_contracts.chaos.Chaos`.
 
         Raises:
-            NotApplicable: the target runs already.
+            NotApplicable: the target runs already, or has no upstream that faults can strike before.
             Blocked: the target does not start, or has no steady state.
         """
+        self._needs_process()
+        with ExitStack() as stack:
+            side: UpstreamSide | None = None
+            laboratory: Laboratory = self
+            if upstream:
+                place = find_upstream(self._run.good_config(), self._run.plan.settings.chaos.upstream)
+                before = UpstreamSide.before(place, self.proxies, f"upstream-{self._worker.next_number()}")
+                side = stack.enter_context(before)
+                laboratory = UpstreamLaboratory(self, self._run, side)
+            experiment = LiveExperiment(laboratory, self._worker.stack, steady, ready_for=ready_for, side=side)
+            try:
+                if self._progress is not None:
+                    stack.enter_context(self._progress.shown(lambda: f"{self._clause}: {experiment.doing}"))
+                with experiment.running() as live:
+                    yield live
+            finally:
+                self._record(experiment.timeline(self._clause, self._run.plan.name).evidence())
+
+    @contextmanager
+    def bare(self) -> Generator[LiveExperiment]:
+        """Make one without Init and without a timeline; see `nomos_contracts.chaos.Chaos`.
+
+        Raises:
+            NotApplicable: the target runs already.
+            Blocked: the target does not start.
+        """
+        self._needs_process()
+        with LiveExperiment(self, self._worker.stack, lambda provider: provider.info(), init=False).running() as live:
+            yield live
+
+    def _needs_process(self) -> None:
         if not self._run.plan.command:
             raise NotApplicable("the target already runs; the kit does no harm to a process that it has not started")
         first_running(self._run.first_start())
-        experiment = LiveExperiment(self, self._worker.stack, steady)
-        try:
-            with experiment.running() as live:
-                yield live
-        finally:
-            self._record(experiment.timeline(self._clause, self._run.plan.name).evidence())
 
     @property
     def proxies(self) -> Proxies:
@@ -116,9 +160,13 @@ class TargetChaos:
         except ProxyError as error:
             raise Blocked("environment", str(error)) from error
 
-    def start(self) -> Start:
-        """Start a process of the target."""
-        return self._run.start()
+    def start(self, ready_for: Fault | None = None) -> Start:
+        """Start a process of the target.
+
+        Raises:
+            Blocked: none can be started that *ready_for* could be injected into.
+        """
+        return self._run.start(ready_for=ready_for)
 
     def caller(self, address: str) -> RunningProvider:
         """Return a caller of what answers at *address*.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from nomos_contracts.clause import Profile
+from nomos_contracts.fault import Fault
 from nomos_contracts.process.interface import first_running, initialised, running
 from nomos_contracts.provider import RunningProvider, Start, TargetFacts
-from nomos_contracts.violation import NotApplicable, Violation
+from nomos_contracts.violation import Blocked, NotApplicable, Violation
+from pytest_nomos.chaos.applied import Unavailable
+from pytest_nomos.chaos.readying import readied
 from pytest_nomos.host.host import ProviderHost
 from pytest_nomos.host.launch import Launch, Setup
 from pytest_nomos.host.remote import RemoteProvider
@@ -74,21 +78,43 @@ class TargetRun:
             self._first = self.start()
         return self._first
 
-    def start(self, *, unix: bool = False, args: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Start:
-        """Start one more process of the target, or connect once more to one that already runs."""
+    def start(
+        self,
+        *,
+        unix: bool = False,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        ready_for: Fault | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Start:
+        """Start one more process of the target, or connect once more to one that already runs.
+
+        With *config* that is its good configuration.
+
+        Raises:
+            Blocked: this machine has no mechanism for a fault that the process is to be ready for.
+        """
         plan = self.plan
         if plan.address:
             return self.caller(plan.address)
         launch = Launch(
-            command=(*plan.command, *args),
+            command=self._readied((*plan.command, *args), ready_for),
             env={**plan.environment(), **(env or {})},
             inherit_env=self.profile is Profile.CLI,
             unix=unix,
         )
-        start = self._host.start(launch, self._next_alias(), self._setup(), limits=self._limits)
+        start = self._host.start(launch, self._next_alias(), self._setup(config), limits=self._limits)
         if self._background is not None and isinstance(start.provider, HostedProvider):
             self._background.strike(start.provider)
         return start
+
+    def _readied(self, command: tuple[str, ...], ready_for: Fault | None) -> tuple[str, ...]:
+        try:
+            for fault in filter(None, (ready_for, self._background.fault if self._background else None)):
+                command = readied(command, fault)
+        except Unavailable as error:
+            raise Blocked("environment", str(error)) from error
+        return command
 
     def caller(self, address: str) -> Start:
         """Connect to what answers at *address* as to a provider that already runs."""
@@ -102,11 +128,15 @@ class TargetRun:
         self._serial += 1
         return f"{self.plan.name}-{self._serial}"
 
-    def _setup(self) -> Setup:
+    def good_config(self) -> Mapping[str, Any]:
+        """Return the good configuration, for the profile that is claimed."""
+        return self.plan.good_config(self.profile)
+
+    def _setup(self, config: Mapping[str, Any] | None = None) -> Setup:
         plan = self.plan
         return Setup(
             alias=plan.settings.alias,
-            config=plan.good_config(self.profile),
+            config=self.good_config() if config is None else config,
             source_file_path=plan.source_file_path,
             metadata=plan.metadata(),
         )

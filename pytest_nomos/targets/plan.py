@@ -19,7 +19,7 @@ from pytest_nomos.host.limits import Limits
 from pytest_nomos.settings import Settings, TargetSettings, fill_in, load_settings, resolve_text
 from pytest_nomos.sweep.custody import Custody
 from pytest_nomos.targets.objects import CONFIG, absence, broken_entry_points, registered
-from pytest_nomos.targets.reach import program_of, reach_of
+from pytest_nomos.targets.reach import capabilities_of, original_of, program_of, reach_of
 from pytest_nomos.targets.surroundings import Surroundings
 from pytest_nomos.targets.ways import Make, Reach, TargetError, Transport
 
@@ -41,6 +41,7 @@ MUTANT_LIMITS = Limits(
     schedule_shrink=0.5,
     schedule_replays=1,
     spellings=250,
+    storms=2,
     load_operations=8_000,
     settle=1.5,
     boot=3.0,
@@ -52,6 +53,9 @@ ON_ENGINES = "compute/orbstack"
 
 _SPELT = ("CFG-PATH-", "CFG-FETCH-004")
 """Clauses whose mutants hear every spelling: one of them may be found by a single one."""
+
+_STORMED = ("CFG-CHAOS-011",)
+"""Clauses whose mutants meet every pair of faults."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class TargetPlan:
         source: the settings file, None where there is none.
         upstream: starts the server that `{upstream}` in the settings of a built-in target stands for, and returns its
             URL; None for the targets of an author.
+        cloud: the same for `{cloud}`, the vendor of the memory provider; returns its host and port.
         transport: how checks reach it.
         make: makes the provider object of its configuration, None for what is reached over the wire.
         custody: keeps what the target makes outside of this process; None for nobody.
@@ -88,6 +93,7 @@ class TargetPlan:
     tier: Tier
     source: Path | None
     upstream: Callable[[], str] | None = None
+    cloud: Callable[[], str] | None = None
     transport: Transport = "wire"
     make: Make | None = None
     twin: str = ""
@@ -142,6 +148,8 @@ class TargetPlan:
             places |= self.custody.places
         if self.upstream is not None:
             places["{upstream}"] = self.upstream
+        if self.cloud is not None:
+            places["{cloud}"] = self.cloud
         filled: dict[str, Any] = fill_in(table, places)
         return filled
 
@@ -273,17 +281,17 @@ def _plan(spec: str, settings: Settings, invoked_in: Path, surroundings: Surroun
         _same_interface(spec, reach, chosen)
         return _make(spec, spec, reach, settings), reach
     reach = reach_of(spec, invoked_in, surroundings, settings.interface)
-    upstream = None
+    upstream = cloud = None
     if spec.startswith(_BUILT_IN):
         others = bool(settings.model_fields_set - {"path", "tier", "profile", "limits"})
         if not others or (reach.interface and reach.interface != settings.interface):
             shipped = _shipped_settings(spec, surroundings, reach.interface)
-            upstream = surroundings.upstream
+            upstream, cloud = surroundings.upstream, surroundings.cloud
             common = {key: getattr(settings, key) for key in settings.model_fields_set & {"tier", "profile", "limits"}}
             settings = shipped.model_copy(update=common)
     if reach.subject and not spec.startswith(_BUILT_IN):
         name = _UNFIT.sub("-", Path(spec).name)
-    return replace(_make(name, spec, reach, settings), upstream=upstream), reach
+    return replace(_make(name, spec, reach, settings), upstream=upstream, cloud=cloud), reach
 
 
 def _same_interface(spec: str, reach: Reach, settings: TargetSettings) -> None:
@@ -316,19 +324,21 @@ def _shipped_settings(spec: str, surroundings: Surroundings, interface: str) -> 
     """
     kind, _, rest = spec.partition(":")
     folder = surroundings.data()
-    provider = rest.partition("/")[2] if kind == "registered" else _MUTATED.get(interface, "files")
+    provider = rest.partition("/")[2] if kind == "registered" else _MUTATED.get(interface) or original_of(rest)
     path = folder / (f"{provider}.toml" if interface in {CONFIG, ""} else f"{interface}-{provider}.toml")
     if not path.is_file():
         return Settings(interface=interface or CONFIG)
     shipped = load_settings(path)
     if kind == "registered":
         return shipped
-    if interface not in {CONFIG, ""}:
+    if interface not in {CONFIG, ""} or provider != "files":
         return shipped.model_copy(update={"limits": MUTANT_LIMITS})
     config = {"directory": "{here}/data", "max_depth": 64}
     samples = {**shipped.samples, "degraded": {"config": {**config, "overlay": "{here}/nowhere"}}}
     declined = {name: reason for name, reason in shipped.declined.items() if name != "degraded"}
-    all_spellings = {"spellings": Limits().spellings} if rest.startswith(_SPELT) else {}
-    limits = MUTANT_LIMITS.model_copy(update=all_spellings)
-    changes = {"limits": limits, "config": config, "samples": samples, "declined": declined}
+    whole = {"spellings": _SPELT, "storms": _STORMED}
+    update = {name: getattr(Limits(), name) for name, clauses in whole.items() if rest.startswith(clauses)}
+    limits = MUTANT_LIMITS.model_copy(update=update)
+    changes: dict[str, Any] = {"limits": limits, "config": config, "samples": samples, "declined": declined}
+    changes["capabilities"] = capabilities_of(rest)
     return shipped.model_copy(update=changes)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nomos_contracts.clause import CONTRACTS_OF, clauses_of
 from pytest_nomos.targets.objects import object_reach, package_folder, python_reach, registered_reach
 from pytest_nomos.targets.surroundings import Surroundings
 from pytest_nomos.targets.ways import Reach, TargetError
@@ -78,6 +79,28 @@ def _host_and_port(rest: str) -> str:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise TargetError(f"grpc:{rest}: write grpc:HOST:PORT, for instance grpc:127.0.0.1:50051")
     return rest
+
+
+def original_of(rest: str) -> str:
+    """Return which correct provider the mutant *rest* is a variation of; those of no mutant are the files provider."""
+    from nomos_mutants import MutantError, find
+
+    try:
+        return find(rest).original
+    except MutantError:
+        return "files"
+
+
+def capabilities_of(rest: str) -> tuple[str, ...]:
+    """Return what the mutant *rest* has to declare so that the clauses that it breaks are asked of it."""
+    from nomos_mutants import MutantError, find
+
+    try:
+        broken = find(rest).breaks
+    except MutantError:
+        return ()
+    clauses = clauses_of(CONTRACTS_OF["config"])
+    return tuple(sorted({name for clause in broken if clause in clauses for name in clauses[clause].capabilities}))
 
 
 def _mutant(rest: str, surroundings: Surroundings) -> Reach:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from nomos_contracts.registry.interface import Registry
+from nomos_reference.compute.cloud_server import CloudServer
 from nomos_reference.upstream import Upstream
 from pytest_nomos.host.folders import TemporaryFolders
 from pytest_nomos.sweep.custody import Custody
@@ -34,6 +35,7 @@ class Surroundings:
         self._lock = threading.Lock()
         self._data: Path | None = None
         self._upstream: Upstream | None = None
+        self._cloud: CloudServer | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,10 +81,24 @@ class Surroundings:
                 self._upstream = Upstream()
             return self._upstream.url
 
+    def cloud(self) -> str:
+        """Return host and port of a server of memory clouds, started when it is first asked for.
+
+        Raises:
+            OSError: this machine has no port for it.
+        """
+        with self._lock:
+            if self._cloud is None:
+                self._cloud = CloudServer()
+            return self._cloud.address
+
     def close(self) -> None:
-        """Stop the server, remove the folders and sweep what targets left elsewhere. Idempotent."""
+        """Stop the servers, remove the folders and sweep what targets left elsewhere. Idempotent."""
         upstream, self._upstream, self._data = self._upstream, None, None
+        cloud, self._cloud = self._cloud, None
         if upstream is not None:
             upstream.close()
+        if cloud is not None:
+            cloud.close()
         self.custody.close()
         self.folders.close()

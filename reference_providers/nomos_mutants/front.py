@@ -34,14 +34,17 @@ class Front:
         threading.Thread(target=self.accept, daemon=True, name="front").start()
 
     def accept(self) -> None:
-        """Accept connections for ever; when there is no descriptor for one, a moment later."""
+        """Accept connections for ever."""
+        while True:
+            self.take(self.next())
+
+    def next(self) -> socket.socket:
+        """Return the next connection; when there is no descriptor for one, a moment later."""
         while True:
             try:
-                client, _ = self._listener.accept()
+                return self._listener.accept()[0]
             except OSError:
                 threading.Event().wait(0.05)
-                continue
-            self.take(client)
 
     def take(self, client: socket.socket) -> None:
         """Serve a connection in a thread of its own."""

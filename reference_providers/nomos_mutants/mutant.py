@@ -43,6 +43,7 @@ class Mutant:
         file: name of that file.
         by_chance: whether the defect strikes in some calls only, by chance or by how many came before: which further
             clauses meet it depends on the order of calls, and `breaks` names those that are made to find it.
+        original: the correct provider that it is a variation of, ``files`` or ``http``.
     """
 
     clause: str
@@ -54,6 +55,7 @@ class Mutant:
     mode: int = 0
     file: str = "provider"
     by_chance: bool = False
+    original: str = "files"
 
     @property
     def name(self) -> str:
@@ -86,6 +88,7 @@ def mutant(
             mode=mode,
             file=getattr(subject, "__nomos_file__", "provider"),
             by_chance=by_chance,
+            original="http" if getattr(subject, "type", "") == "http" else "files",
         )
         subject.__nomos_mutants__ = (*getattr(subject, "__dict__", {}).get("__nomos_mutants__", ()), made)
         return subject

@@ -1,7 +1,7 @@
 """Measure what the kit costs: ratios in one run, as a table and as JSON.
 
 Usage: ``python tests/benchmarks [--json FILE] [--only NAME]``; names are startup, calls, runs, memory, interfaces,
-pages, proxies.
+pages, proxies, windows.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import proxies
 import runs
 import startup
 import targets
+import windows
 from table import Measurement, render, write
 
 
@@ -43,6 +44,7 @@ def main() -> int:
             "interfaces": lambda: interfaces.measure(scratch),
             "pages": lambda: pages.measure(scratch),
             "proxies": lambda: proxies.measure(scratch, provider()),
+            "windows": lambda: windows.measure(scratch),
             "runs": lambda: [runs.against_a_bare_script(scratch, provider()), runs.two_workers(provider())],
         }
         parser.add_argument("--only", choices=tuple(parts), action="append")

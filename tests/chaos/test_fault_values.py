@@ -101,6 +101,10 @@ def test_every_kind_is_read_back_from_its_name() -> None:
         "slices": "(1)",
         "truncate": "(1)",
         "cpu": "(5)",
+        "clock": "(1d)",
+        "deleted": "(i-1)",
+        "changed": "(i-1)",
+        "duplicated": "(i-1)",
     }
     for name, kind in KINDS.items():
         assert isinstance(parse_fault(name + needs.get(name, "")), kind)

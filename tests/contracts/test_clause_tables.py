@@ -24,6 +24,7 @@ FIXTURES = {
     "nomos_configured",
     "nomos_start",
     "nomos_chaos",
+    "nomos_vendor",
     "nomos_spawn",
     "nomos_samples",
     "nomos_target",
@@ -31,7 +32,7 @@ FIXTURES = {
     "nomos_observe",
     "nomos_random",
 }
-OWN = {"nomos_chaos", "nomos_fresh", "nomos_configured", "nomos_spawn"}
+OWN = {"nomos_chaos", "nomos_vendor", "nomos_fresh", "nomos_configured", "nomos_spawn"}
 RUNNING = {"nomos_provider", "nomos_start"} | OWN
 ROWS = [
     *(f"A{number}" for number in ("1", "1b", "2", "2b", "3", "4", "5", "6", "7", "8", "9", "9b", 10, 11, 12, 13, 14)),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from nomos_contracts.compute.instances import SpawnOptions
 from nomos_contracts.contract import Contract
+from nomos_contracts.drift import Drift
 
 
 class TaskType(StrEnum):
@@ -163,12 +165,14 @@ class ProviderRegistration(Generic[TProvider]):
         hooks: what is called around its life.
         workflows: its own workflows by type.
         contracts: contract classes of its own, to be kept beside those of the interface.
+        drift: what changes its instances behind its back, for tests of that; None where nothing can.
     """
 
     provider: TProvider
     hooks: LifecycleHooks
     workflows: Mapping[str, Workflow] | None = None
     contracts: tuple[type[Contract], ...] | None = None
+    drift: Drift[SpawnOptions] | None = None
 
     if not TYPE_CHECKING:  # a type checker asks for `registration.provider`; what serves a provider by name need not
 

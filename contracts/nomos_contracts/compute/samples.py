@@ -42,6 +42,21 @@ class Network(BaseModel):
     vpc_id: str | None = None
 
 
+class Upstream(BaseModel):
+    """Where the vendor is reached, and how the provider is told to reach it elsewhere: through a proxy that fails.
+
+    Give the address, or the name under which a health check tells it, for a provider that finds it by itself. The
+    changes of the configuration hold ``{address}`` where host and port of the proxy belong, and time limits well below
+    ``limits.call``, so that the provider gives up before its callers do.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = ""
+    told: str = ""
+    config: dict[str, Any] = Field(min_length=1)
+
+
 class ComputeSamples(BaseModel):
     """What the author tells about a compute provider; see each field."""
 
@@ -123,6 +138,20 @@ class ComputeSamples(BaseModel):
             "declinable": True,
             "lines": '[[samples.provoke]]\ncode = "NETWORK_ERROR"\nconfig = { endpoint = "http://127.0.0.1:9" }',
         },
+    )
+    upstream: Upstream | None = Field(
+        default=None,
+        description="Where the vendor is reached, and how the provider is told to reach it through a proxy.",
+        json_schema_extra={
+            "declinable": True,
+            "lines": '[samples.upstream]\naddress = "127.0.0.1:8080"\n'
+            'config = { endpoint = "http://{address}", timeout = 1 }',
+        },
+    )
+    lagging: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Changes of the configuration under which `get` and `list` show late what `spawn` has made.",
+        json_schema_extra={"declinable": True, "lines": "[samples.lagging]\nlag = 8"},
     )
     unhealthy: dict[str, Any] = Field(
         default_factory=dict,

@@ -14,8 +14,9 @@ from typing import Final
 
 from nomos_contracts.chaos import Chaos, Experiment, Injected
 from nomos_contracts.clause import clause
-from nomos_contracts.config.probes import Steady, alike, plain_samples
-from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.config.asking import BRIEF, Asked
+from nomos_contracts.config.probes import Steady
+from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.fault import (
     Descriptors,
@@ -29,12 +30,9 @@ from nomos_contracts.fault import (
     Slices,
     Truncate,
 )
-from nomos_contracts.process.traffic import missing_path, soon
+from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import Answer, PendingAnswer, RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation
-
-BRIEF: Final = 0.5
-"""Seconds that callers of a provider which cannot answer wait."""
 
 PATIENT: Final = 10.0
 """Seconds for calls that are to be answered in spite of a fault."""
@@ -52,57 +50,6 @@ SETTLE: Final = 1.0
 """Seconds in which the descriptors of twenty broken connections are closed."""
 
 
-class _Asked:
-    """A path, what it answered in the steady state, and the errors that are allowed under a fault."""
-
-    def __init__(self, samples: ConfigSamples, target: TargetFacts) -> None:
-        plain = plain_samples(samples)
-        self.path: Segments = plain[0].path if plain else missing_path(samples)
-        self.allowed = target.fault_codes
-        self.within = target.limits["recovery"]
-        self.before: Answer | None = None
-
-    def probe(self, provider: RunningProvider) -> Answer:
-        """Ask; the first answer is the steady state."""
-        answer = provider.fetch(self.path, timeout=BRIEF if self.before else None)
-        self.before = self.before or answer
-        return answer
-
-    def right(self, answer: Answer) -> bool:
-        """Whether *answer* is that of the steady state."""
-        return self.before is not None and alike(self.before, answer)
-
-    def expect_no_lie(self, answers: Sequence[Answer], during: str) -> None:
-        """See that each answer is right, or an error that says that something is broken.
-
-        Raises:
-            Violation: another value, or another error: callers would believe it.
-        """
-        for answer in answers:
-            if not self.right(answer) and (answer.code == "OK" or answer.code not in self.allowed):
-                assert self.before is not None  # noqa: S101 # an experiment begins with the steady state
-                raise Violation(
-                    f"during {during}, for {list(self.path)} {self.before.summary}, or one of "
-                    f"{', '.join(sorted(self.allowed))}",
-                    answer.summary,
-                    self.before,
-                    answer,
-                )
-
-    def expect_right(self, answers: Sequence[Answer], during: str) -> None:
-        """See that each answer is right.
-
-        Raises:
-            Violation: one is not.
-        """
-        for answer in answers:
-            if not self.right(answer):
-                assert self.before is not None  # noqa: S101 # an experiment begins with the steady state
-                raise Violation(
-                    f"during {during}, for {list(self.path)} {self.before.summary}", answer.summary, self.before, answer
-                )
-
-
 class ResilienceContract(Contract):
     """Faults pass, and nothing of them stays.
 
@@ -115,7 +62,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Stopped until eight callers have met their deadlines, then continued."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             with x.inject(Pause()) as fault:
                 waiting = [x.direct.start_fetch(asked.path, timeout=BRIEF) for _ in range(8)]
@@ -130,7 +77,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Their callers have waited on; a moment is over, and nothing else has happened."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             with x.inject(Pause()) as fault:
                 waiting = [x.direct.start_fetch(asked.path, timeout=PATIENT) for _ in range(8)]
@@ -161,7 +108,7 @@ class ResilienceContract(Contract):
         self, fault: Fault, least: float, chaos: Chaos, samples: ConfigSamples, target: TargetFacts
     ) -> None:
         """See that calls over new connections are answered under *fault*, which takes each *least* seconds."""
-        asked = _Asked(samples, target)
+        asked = Asked(samples, target)
         with chaos.experiment(asked.probe) as x:
             with x.inject(fault) as live:
                 x.provider.reconnect()
@@ -176,7 +123,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Twenty at a time, each while its caller is speaking; others are served all the while."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             # Event loops that are made when connections first reach them hold descriptors too, once and for all.
             held = [x.direct.usage().descriptors]
@@ -200,14 +147,14 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Half a preface, half a frame of settings, half a call; others are served all the while."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             for after in (9, 30, 60, 120):
                 with x.inject(Truncate(after=after, direction="upstream")) as fault:
                     self._break(x, asked, fault, 3)
             x.recover(asked.within)
 
-    def _break(self, x: Experiment, asked: _Asked, fault: Injected, rounds: int) -> None:
+    def _break(self, x: Experiment, asked: Asked, fault: Injected, rounds: int) -> None:
         broken = 0
         for number in range(rounds):
             x.provider.reconnect()
@@ -226,7 +173,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Eight callers connect and are never heard of; others come after them."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             with x.inject(Silence(direction="upstream")) as fault:
                 x.provider.reconnect()
@@ -245,7 +192,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Ten times, with calls in flight."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             for _ in range(10):
                 calls = [x.provider.start_fetch(asked.path, timeout=BRIEF) for _ in range(4)]
@@ -261,7 +208,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """Not one is left, and callers want to connect; then there are as many as before."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             with x.inject(Descriptors(spare=0)) as fault, crowd(x.direct.announcement.address, CROWD):
                 # What the connections of before give back is taken by the crowd.
@@ -279,7 +226,7 @@ class ResilienceContract(Contract):
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """In the middle of its work; the platform starts another process with the same configuration."""
-        asked = _Asked(nomos_samples, nomos_target)
+        asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             steady = Steady.of(x.direct, nomos_samples)
             calls = [x.direct.start_fetch(asked.path, timeout=BRIEF) for _ in range(8)]

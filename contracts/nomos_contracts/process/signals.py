@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from nomos_contracts.clause import clause
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
@@ -12,6 +14,9 @@ from nomos_contracts.violation import Violation
 
 _IN_FLIGHT = 1.0
 """Seconds that a running call has at most; less than a slow path takes and than any grace."""
+
+_SECOND = 0.15
+"""Seconds until a further signal: the first one has been taken, and no call has ended by its own deadline."""
 
 
 class SignalContract(Contract):
@@ -91,6 +96,24 @@ class BusyStopContract(Contract):
             drop([call])
         if closed(answer) and answer.elapsed < 0.9 * seconds:
             raise Violation("the running Fetch to end by itself", answer.summary, answer)
+
+    @clause("PROC-SIGNAL-006")
+    def test_a_second_sigterm_does_not_keep_it(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """A moment after the first, while calls are running; an impatient host, or a person, sends it."""
+        provider = initialised(nomos_fresh)
+        grace = nomos_target.limits["grace"]
+        calls = keep_busy(provider, nomos_samples, nomos_target)
+        try:
+            provider.signal("SIGTERM")
+            began = time.monotonic()
+            for _ in range(2):
+                if provider.wait(_SECOND) is None:
+                    provider.signal("SIGTERM")
+            must_end(provider, max(0.0, grace - (time.monotonic() - began)), "SIGTERM, and again while it was ending")
+        finally:
+            drop(calls)
 
     @clause("PROC-SIGNAL-005")
     def test_orderly_end_has_exit_code_0(

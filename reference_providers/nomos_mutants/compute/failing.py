@@ -83,9 +83,9 @@ UsedUp = mutant("CMP-ERROR-015", defect="an account's limit is CAPACITY_ERROR, w
 RegionDown = mutant("CMP-ERROR-016", defect="a region that is down is INVALID_SPEC")(
     recoded("RegionDown", "RegionDown", "INVALID_SPEC")
 )
-NetworkDown = mutant("CMP-ERROR-016", "network", defect="a network failure is PROVIDER_INTERNAL")(
-    recoded("NetworkDown", "network", "PROVIDER_INTERNAL")
-)
+NetworkDown = mutant(
+    "CMP-ERROR-016", "network", defect="a network failure is PROVIDER_INTERNAL", also=("CMP-CHAOS-008",)
+)(recoded("NetworkDown", "network", "PROVIDER_INTERNAL"))
 
 
 @mutant("CMP-ERROR-001", defect="an unknown spec is NOT_FOUND", also=("CMP-ERROR-016",))

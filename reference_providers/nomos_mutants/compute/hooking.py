@@ -185,7 +185,9 @@ class _AlwaysHealthy(MemoryHooks):
         return {"healthy": True}
 
 
-AlwaysHealthy = hooked(_AlwaysHealthy, "CMP-HOOK-006", "asks", defect="a health check asks nobody")
+AlwaysHealthy = hooked(
+    _AlwaysHealthy, "CMP-HOOK-006", "asks", defect="a health check asks nobody", also=("CMP-CHAOS-010",)
+)
 
 
 class _StartsAnyway(MemoryHooks):
@@ -272,7 +274,9 @@ class _NoChanges(_Reconciled):
         return {**result, "changed": []}
 
 
-NoChanges = hooked(_NoChanges, "CMP-HOOK-009", defect="reconciliation does not see what changed")
+NoChanges = hooked(
+    _NoChanges, "CMP-HOOK-009", defect="reconciliation does not see what changed", also=("CMP-CHAOS-002",)
+)
 
 
 class _NoExtras(_Reconciled):
@@ -283,7 +287,13 @@ class _NoExtras(_Reconciled):
         return {**result, "extra": []}
 
 
-NoExtras = hooked(_NoExtras, "CMP-HOOK-009", "extra", defect="reconciliation does not see what is extra")
+NoExtras = hooked(
+    _NoExtras,
+    "CMP-HOOK-009",
+    "extra",
+    defect="reconciliation does not see what is extra",
+    also=("CMP-CHAOS-003", "CMP-CHAOS-004"),
+)
 
 
 class _TerminatedIsThere(MemoryHooks):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from nomos_contracts.compute.interface import CAPABILITIES, ProviderRegistration
 from nomos_mutants.functions import function_mutant
 from nomos_reference.compute.memory import MemoryHooks, MemoryProvider
+from nomos_reference.compute.memory_drift import MemoryDrift
 from nomos_reference.compute.workflows import workflows_of
 
 Config = Mapping[str, Any]
@@ -38,4 +39,4 @@ class Original(MemoryProvider):
 
     def registration(self) -> ProviderRegistration[Self]:
         """Return its registration."""
-        return ProviderRegistration(self, self.hooks_type(self), workflows=workflows_of(self))
+        return ProviderRegistration(self, self.hooks_type(self), workflows=workflows_of(self), drift=MemoryDrift(self))

@@ -111,8 +111,8 @@ class Forgets(Original):
 
     async def get(self, provider_id: str, region: str | None = None) -> ProviderInstance | None:
         """Forget the youngest."""
+        found = await super().get(provider_id, region)
         owners = {made: key[0] for key, (_, made) in self._spawned.items()}
         siblings = [one for one, owner in owners.items() if owner == owners.get(provider_id)]
         live = [one for one in siblings if (machine := self.cloud.peek(one)) and machine.terminated is None]
-        found = await super().get(provider_id, region)
         return None if len(live) >= 2 and len(siblings) - len(live) >= 2 and live[-1] == provider_id else found

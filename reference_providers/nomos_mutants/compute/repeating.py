@@ -72,7 +72,8 @@ class NotedAtTheEnd(Original):
 
     def _existing(self, options: SpawnOptions) -> Any:
         """Know what was answered."""
-        return super()._existing(options) if (options.control_id, options.instance_id) in self._answered else None
+        key = (options.control_id, options.instance_id)
+        return super()._existing(options) if key in self._answered or key not in self._spawned else None
 
     async def spawn(self, options: SpawnOptions) -> ProviderInstance:
         """Note it last."""
@@ -102,9 +103,15 @@ class Joined(_Keyed):
         """Join them; what is asked for otherwise is not looked at."""
         return f"{options.control_id}{options.instance_id}", 0
 
+    def token(self, options: SpawnOptions) -> str | None:
+        """Join them, once."""
+        return f"{options.control_id}{options.instance_id or ''}"
+
     def _existing(self, options: SpawnOptions) -> Any:
         """Compare the token alone."""
         before = self._spawned.get((options.control_id, 0))
+        if before is None:
+            return super()._existing(options)
         machine = before and self.cloud.peek(before[1])
         return machine if machine and machine.terminated is None else None
 
@@ -117,9 +124,15 @@ class Lowered(_Keyed):
         """Lower the control id."""
         return options.control_id.casefold(), options.instance_id
 
+    def token(self, options: SpawnOptions) -> str | None:
+        """Lower it there too."""
+        return super().token(replace(options, control_id=options.control_id.casefold()))
+
     def _existing(self, options: SpawnOptions) -> Any:
         """Do not look at the options."""
         before = self._spawned.get((options.control_id, options.instance_id))
+        if before is None:
+            return super()._existing(options)
         machine = before and self.cloud.peek(before[1])
         return machine if machine and machine.terminated is None else None
 
@@ -131,4 +144,4 @@ class OptionsInTheKey(Original):
     def _existing(self, options: SpawnOptions) -> Any:
         """Know equal options alone."""
         before = self._spawned.get((options.control_id, options.instance_id))
-        return super()._existing(options) if before and before[0] == options else None
+        return super()._existing(options) if before is None or before[0] == options else None

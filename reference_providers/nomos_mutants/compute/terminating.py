@@ -10,6 +10,7 @@ from nomos_contracts.compute.interface import (
     ProviderError,
 )
 from nomos_mutants.compute.original import Original, mutant
+from nomos_reference.compute.errors import mapped
 
 
 @mutant(
@@ -103,7 +104,8 @@ class TooEarly(Original):
 
     async def terminate(self, provider_id: str, region: str | None = None) -> None:
         """Ignore what starts, once it is older than this call."""
-        machine = self.cloud.peek(provider_id)
+        with mapped(self.name):
+            machine = self.cloud.peek(provider_id)
         if machine is not None and machine.status(self.cloud.now, self.settings) is InstanceStatus.PENDING:
             return
         await super().terminate(provider_id, region)
@@ -129,7 +131,9 @@ class EndsByBeginning(Original):
 
     async def terminate(self, provider_id: str, region: str | None = None) -> None:
         """Match beginnings."""
-        if self.cloud.peek(provider_id) is None and len(provider_id) >= 4:  # the filter's least
+        with mapped(self.name):
+            known = self.cloud.peek(provider_id) is not None
+        if not known and len(provider_id) >= 4:  # the filter's least
             for one in await super().list():
                 if one.id.startswith(provider_id):
                     await super().terminate(one.id)

@@ -151,7 +151,7 @@ class _Sulking(Front):
     def accept(self) -> None:
         """Accept until then."""
         while True:
-            client, _ = self._listener.accept()
+            client = self.next()
             if self.resets >= 6:
                 client.close()
                 continue
@@ -205,7 +205,7 @@ class _Waiting(Front):
 @mutant(
     "CFG-CHAOS-006",
     defect="it waits for the rest of a message whose connection has ended, and nobody else gets in",
-    also=("CFG-CHAOS-007",),
+    also=("CFG-CHAOS-007", "CFG-CHAOS-011"),
 )
 def waiting(argv: Sequence[str]) -> int:
     """Serve behind a front that takes the end of a connection for a pause."""
@@ -219,7 +219,7 @@ class _OneByOne(Front):
     def accept(self) -> None:
         """Accept, and listen."""
         while True:
-            client, _ = self._listener.accept()
+            client = self.next()
             try:
                 client.recv(1, socket.MSG_PEEK)
             except OSError:
@@ -261,7 +261,7 @@ class _Cautious(Front):
 @mutant(
     "CFG-CHAOS-008",
     defect="after ten connections that were cut soon, callers are refused for good",
-    also=("CFG-CHAOS-005", "CFG-CHAOS-006"),
+    also=("CFG-CHAOS-005", "CFG-CHAOS-006", "CFG-CHAOS-011"),
 )
 def cautious(argv: Sequence[str]) -> int:
     """Serve behind a front that gives up."""
@@ -282,7 +282,11 @@ class _Deaf(Front):
             self.take(client)
 
 
-@mutant("CFG-CHAOS-009", defect="once it had no descriptor for a connection it accepts none any more")
+@mutant(
+    "CFG-CHAOS-009",
+    defect="once it had no descriptor for a connection it accepts none any more",
+    also=("CFG-CHAOS-011",),
+)
 def deaf(argv: Sequence[str]) -> int:
     """Serve behind a front whose loop has an end."""
     with behind(_Deaf):
@@ -302,7 +306,7 @@ class _Dying(Front):
             self.take(client)
 
 
-@mutant("CFG-CHAOS-009", "dies", defect="it dies when it has no descriptor for a connection")
+@mutant("CFG-CHAOS-009", "dies", defect="it dies when it has no descriptor for a connection", also=("CFG-CHAOS-011",))
 def dying(argv: Sequence[str]) -> int:
     """Serve behind a front that takes the process with it."""
     with behind(_Dying):

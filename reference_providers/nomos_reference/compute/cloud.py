@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nomos_contracts.compute.interface import InstanceStatus, SnapshotState
 from nomos_reference.compute.clock import SimulatedClock
@@ -32,6 +32,7 @@ class Machine:
     spot_request: str | None = None
     volume: str | None = None
     terminated: float | None = None
+    token: str | None = None
 
     def status(self, now: float, settings: MemorySettings) -> InstanceStatus:
         """Return where it is in its life."""
@@ -91,6 +92,7 @@ class Order:
     volume: str | None = None
     subnet: str | None = None
     snapshot: str | None = None
+    token: str | None = None
 
 
 class MemoryCloud:
@@ -157,12 +159,14 @@ class MemoryCloud:
         ]
 
     def create(self, order: Order) -> Machine:
-        """Create a machine.
+        """Create a machine; the same token gives the same one while it lives.
 
         Raises:
             VendorError: it cannot.
         """
         self._call()
+        if (made := self.made_for(order.token)) is not None:
+            return made
         self._check(order)
         price = self.settings.specs[order.spec]
         if order.spot and order.max_price is not None and order.max_price < price * SPOT_RATE:
@@ -176,8 +180,39 @@ class MemoryCloud:
         machine = Machine(
             f"i-{self._number()}", order.spec, order.region, dict(order.tags), self.now, order.spot, volume=order.volume
         )
+        machine.token = order.token
         self._machines[machine.id] = machine
         return machine
+
+    def made_for(self, token: str | None) -> Machine | None:
+        """Return the machine that lives and was created with *token*."""
+        if token is None:
+            return None
+        return next((one for one in self._live() if one.token == token), None)
+
+    def sign_of_life(self) -> None:
+        """Do nothing; a cloud elsewhere answers."""
+
+    def vanish(self, machine_id: str) -> None:
+        """Take a machine away, past the account's own calls. Idempotent."""
+        self._machines.pop(machine_id, None)
+
+    def resize(self, machine_id: str, spec: str) -> None:
+        """Change a machine's spec, past the account's own calls."""
+        if machine_id in self._machines:
+            self._machines[machine_id].spec = spec
+
+    def copy(self, machine_id: str) -> Machine:
+        """Make a second machine like one, past the account's own calls.
+
+        Raises:
+            VendorError: there is none of that id.
+        """
+        if machine_id not in self._machines:
+            raise VendorError("InvalidInstanceID.NotFound", "there is no such instance")
+        made = replace(self._machines[machine_id], id=f"i-{self._number()}")
+        self._machines[made.id] = made
+        return made
 
     def _check(self, order: Order) -> None:
         settings = self.settings

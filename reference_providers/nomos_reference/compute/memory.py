@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Final, TypeVar
 
 from nomos_contracts.compute.interface import (
     CAPABILITIES,
@@ -28,6 +32,7 @@ from nomos_contracts.registry.interface import FactoryContext, ProviderInfo
 from nomos_proto.kinds import is_map, is_sequence
 from nomos_reference.compute.bootstrap import generate
 from nomos_reference.compute.cloud import Machine, MemoryCloud, Order, VendorError
+from nomos_reference.compute.cloud_remote import RemoteCloud
 from nomos_reference.compute.enhanced import MemoryTypes
 from nomos_reference.compute.errors import mapped
 from nomos_reference.compute.filters import matching
@@ -38,6 +43,8 @@ from nomos_reference.compute.snapshots import MemorySnapshots
 from nomos_reference.compute.spot import MemorySpot
 
 NAME: Final = "memory"
+
+Result = TypeVar("Result")
 
 GPU_FEATURES = frozenset({FeatureName.NVIDIA_DRIVER, FeatureName.CUDA})
 
@@ -52,6 +59,7 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
 
     name = NAME
     cloud_type: ClassVar[type[MemoryCloud]] = MemoryCloud
+    remote_type: ClassVar[type[RemoteCloud]] = RemoteCloud
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Make one.
@@ -60,8 +68,10 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
             ProviderError: INVALID_SPEC; *config* cannot be used.
         """
         self.settings: MemorySettings = read_settings(config or {})
-        self.cloud = self.cloud_type(self.settings)
-        self._lock = threading.RLock()
+        remote = bool(self.settings.cloud)
+        self.cloud: MemoryCloud = self.remote_type(self.settings) if remote else self.cloud_type(self.settings)
+        # Nobody else is kept waiting while a cloud elsewhere is asked; such a one sees to itself.
+        self._lock: AbstractContextManager[Any] = nullcontext() if remote else threading.RLock()
         self._spawned: dict[tuple[str, int], tuple[SpawnOptions, str]] = {}
 
     @property
@@ -111,28 +121,44 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
             snapshot=options.snapshot_id,
         )
 
+    async def aside(self, work: Callable[[], Result]) -> Result:
+        """Return what *work* returns; a cloud elsewhere is asked in a thread, so that no other call waits for it."""
+        return await asyncio.to_thread(work) if self.settings.cloud else work()
+
     async def spawn(self, options: SpawnOptions) -> ProviderInstance:
         """Create an instance; the same control and instance id give the same one while it lives."""
         if options.spot:
             self.need("spot", "a spot instance")
+        instance, late = await self.aside(partial(self._spawn, options))
+        if late and self.settings.latency:
+            await asyncio.sleep(self.settings.latency)
+        return instance
+
+    def _spawn(self, options: SpawnOptions) -> tuple[ProviderInstance, bool]:
         with self._lock, mapped(NAME):
             machine = self._existing(options)
             late = machine is None
             if machine is None:
-                machine = self.cloud.create(self.order(options))
+                # Only a cloud elsewhere can have done what was not answered.
+                token = self.token(options) if self.settings.cloud else None
+                machine = self.cloud.create(replace(self.order(options), token=token))
                 # Recorded before anything can interrupt: a caller who gives up will ask again.
                 self._spawned[options.control_id, options.instance_id] = (options, machine.id)
-            instance = self.shown(machine, self.cloud.now)
-        if late and self.settings.latency:
-            await asyncio.sleep(self.settings.latency)
-        return instance
+            return self.shown(machine, self.cloud.now), late
+
+    def token(self, options: SpawnOptions) -> str | None:
+        """Return what stands for the spawn of *options* at the vendor, None where each call is a spawn of its own."""
+        if "idempotent_spawn" not in self.capabilities:
+            return None
+        return json.dumps([options.control_id, options.instance_id])
 
     def _existing(self, options: SpawnOptions) -> Machine | None:
         if "idempotent_spawn" not in self.capabilities:
             return None
         before = self._spawned.get((options.control_id, options.instance_id))
         if before is None:
-            return None
+            # One that was cut off before its record was written has left what the token finds.
+            return None if self.settings.cloud else self.cloud.made_for(self.token(options))
         machine = self.cloud.peek(before[1])
         if machine is None or machine.terminated is not None:
             return None
@@ -158,6 +184,9 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
 
     async def terminate(self, provider_id: str, region: str | None = None) -> None:  # noqa: ARG002 # ids are unique
         """Destroy an instance; one that is terminated, or forgotten since, is left as it is."""
+        await self.aside(partial(self._terminate, provider_id))
+
+    def _terminate(self, provider_id: str) -> None:
         with self._lock, mapped(NAME):
             try:
                 self.cloud.terminate(provider_id)
@@ -167,11 +196,13 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
 
     async def list(self, filter: ListFilter | None = None) -> Iterable[ProviderInstance]:  # noqa: A002 # the interface's
         """Return all instances that match."""
-        wanted = filter or ListFilter()
+        pairs = await self.aside(self._pairs)
+        return matching(pairs, filter or ListFilter(), provider=NAME)
+
+    def _pairs(self) -> Sequence[tuple[Mapping[str, str], ProviderInstance]]:
         with self._lock, mapped(NAME):
             machines = self._machines()
-            pairs = [(one.tags, self.shown(one, self.cloud.seen)) for one in machines]
-        return matching(pairs, wanted, provider=NAME)
+            return [(one.tags, self.shown(one, self.cloud.seen)) for one in machines]
 
     def _machines(self) -> Iterable[Machine]:
         found: dict[str, Machine] = {}
@@ -183,11 +214,23 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
 
     async def get(self, provider_id: str, region: str | None = None) -> ProviderInstance | None:
         """Return an instance, None where there is none of that id, or none in *region*."""
+        return await self.aside(partial(self._get, provider_id, region))
+
+    def _get(self, provider_id: str, region: str | None) -> ProviderInstance | None:
         with self._lock, mapped(NAME):
             machine = self.cloud.find(provider_id)
             if machine is None or (region is not None and machine.region != region):
                 return None
             return self.shown(machine, self.cloud.seen)
+
+    def sign_of_life(self) -> None:
+        """Ask the cloud for one.
+
+        Raises:
+            ProviderError: it gives none.
+        """
+        with mapped(NAME):
+            self.cloud.sign_of_life()
 
     def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
         """Return the bootstrap script of *cfg*."""
@@ -226,6 +269,7 @@ class MemoryHooks:
     async def _health(self, _params: Mapping[str, Any]) -> Mapping[str, Any]:
         if not self._provider.settings.healthy:
             raise ProviderError("the vendor does not answer", "NETWORK_ERROR", provider=NAME)
+        await self._provider.aside(self._provider.sign_of_life)
         return {"healthy": True}
 
     async def _reconcile(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -252,11 +296,16 @@ def make(config: Mapping[str, Any]) -> ProviderRegistration[MemoryProvider]:
         ProviderError: INVALID_SPEC; *config* cannot be used.
     """
     from nomos_reference.compute.contract import MemoryClockContract
+    from nomos_reference.compute.memory_drift import MemoryDrift
     from nomos_reference.compute.workflows import workflows_of
 
     provider = MemoryProvider(config)
     return ProviderRegistration(
-        provider, MemoryHooks(provider), workflows=workflows_of(provider), contracts=(MemoryClockContract,)
+        provider,
+        MemoryHooks(provider),
+        workflows=workflows_of(provider),
+        contracts=(MemoryClockContract,),
+        drift=MemoryDrift(provider),
     )
 
 

@@ -28,6 +28,7 @@ from nomos_reference.compute.bootstrap import generate
 from nomos_reference.compute.filters import matching
 from nomos_reference.compute.orbstack_backend import Backend, BootstrapOutcome, Found, NameTakenError, Wish
 from nomos_reference.compute.orbstack_containers import Containers
+from nomos_reference.compute.orbstack_drift import ContainerDrift
 from nomos_reference.compute.orbstack_engine import missing_sdk
 from nomos_reference.compute.orbstack_hooks import OrbstackHooks
 from nomos_reference.compute.orbstack_labels import (
@@ -274,7 +275,8 @@ def make(config: Mapping[str, Any]) -> ProviderRegistration[OrbstackProvider]:
     provider = OrbstackProvider(config)
     if provider.settings.kind == "containers" and find_spec("docker") is None:
         raise missing_sdk()
-    return ProviderRegistration(provider, OrbstackHooks(provider))
+    drift = ContainerDrift(provider) if provider.settings.kind == "containers" else None
+    return ProviderRegistration(provider, OrbstackHooks(provider), drift=drift)
 
 
 def new_orbstack(ctx: FactoryContext, config: ProviderConfig) -> ProviderRegistration[OrbstackProvider]:

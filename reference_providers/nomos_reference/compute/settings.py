@@ -37,6 +37,8 @@ class MemorySettings(BaseModel):
         unavailable_regions: regions that are down.
         outage: what every call to the vendor fails with.
         latency: real seconds between what `spawn` does and its answer.
+        cloud: host and port of a `CloudServer`; empty: the cloud is in the provider's own memory.
+        cloud_timeout: real seconds that such a server has for an answer.
         healthy: whether health checks find the vendor in order.
         startable: whether `on_startup` succeeds.
     """
@@ -66,6 +68,8 @@ class MemorySettings(BaseModel):
     unavailable_regions: tuple[str, ...] = ()
     outage: Literal["", "network", "timeout", "internal", "maintenance"] = ""
     latency: float = Field(default=0.0, ge=0, le=60)
+    cloud: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+:[0-9]{1,5})?$")
+    cloud_timeout: float = Field(default=5.0, gt=0, le=60)
     healthy: bool = True
     startable: bool = True
 

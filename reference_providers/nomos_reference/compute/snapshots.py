@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import AbstractContextManager
+from typing import Any
 
 from nomos_contracts.compute.interface import (
     CreateSnapshotOptions,
@@ -22,7 +23,7 @@ class MemorySnapshots:
     """What the flag ``snapshots`` gates."""
 
     cloud: MemoryCloud
-    _lock: threading.RLock
+    _lock: AbstractContextManager[Any]
 
     def need(self, capability: str, what: str) -> None:
         """Refuse what is not declared; the provider's."""

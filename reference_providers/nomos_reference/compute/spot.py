@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from nomos_contracts.compute.interface import (
     InterruptionBehavior,
@@ -25,7 +26,7 @@ class MemorySpot:
     """What the flag ``spot`` gates."""
 
     cloud: MemoryCloud
-    _lock: threading.RLock
+    _lock: AbstractContextManager[Any]
 
     def need(self, capability: str, what: str) -> None:
         """Refuse what is not declared; the provider's."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nomos_reference.config.files_provider import FilesSource
 
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _invalid(reason: str) -> ProviderError:
@@ -64,7 +65,8 @@ def _failures(verb: str, path: str) -> Generator[None]:
     except OSError as error:
         if error.errno in _NOT_THERE:
             raise ProviderError(f"file not found: {_cut(path)}", "NOT_FOUND") from error
-        raise ProviderError(f"failed to {verb} file: {os.strerror(error.errno or 0)}: {_cut(path)}") from error
+        code = "CAPACITY_ERROR" if error.errno in _NO_ROOM else "PROVIDER_INTERNAL"
+        raise ProviderError(f"failed to {verb} file: {os.strerror(error.errno or 0)}: {_cut(path)}", code) from error
 
 
 def _read_bytes(source: FilesSource, path: str, context: CallContext) -> bytes:

@@ -28,11 +28,12 @@ from pytest_nomos.chaos.striking import process_fault
 from pytest_nomos.chaos.subject import ProcessSubject
 stack = Stack(Journal(Path(sys.argv[1])))
 subject = ProcessSubject.of(int(sys.argv[2]))
-for fault in (Descriptors(), Memory(spare=8), FileSize(limit=10), FileSize(limit=5), Cpu(percent=50), Pause()):
+for fault in eval(sys.argv[3]):
     stack.push(process_fault(fault, subject), 60)
 print("in force", flush=True)
 time.sleep(60)
 """
+FAULTS = "Descriptors(), Memory(spare=8), FileSize(limit=10), FileSize(limit=5), Cpu(percent=50), Pause()"
 LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE)
 
 
@@ -46,8 +47,13 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.fixture
-def run(victim: Victim, tmp_path: Path) -> Generator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", RUN, str(tmp_path / "run.jsonl"), str(victim.pid)]
+def faults() -> str:
+    return FAULTS
+
+
+@pytest.fixture
+def run(victim: Victim, tmp_path: Path, faults: str) -> Generator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", RUN, str(tmp_path / "run.jsonl"), str(victim.pid), faults]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
         try:
             assert run.stdout is not None
@@ -116,6 +122,8 @@ def test_a_control_group_of_a_killed_run_is_removed(victim: Victim, tmp_path: Pa
         fault.revert()
 
 
+# Where there are no control groups, a run that throttles stops the process again and again as long as it is alive.
+@pytest.mark.parametrize("faults", ["Descriptors(), Pause()"])
 def test_nothing_is_undone_while_the_run_is_alive(victim: Victim, run: subprocess.Popen[str], tmp_path: Path) -> None:
     journal = tmp_path / "run.jsonl"
     before = journal.read_bytes()

@@ -12,13 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from components import COMPONENTS
 from nomos_contracts.compute import sandbox
 from nomos_contracts.compute.attacks import delimiters_of
 from nomos_contracts.compute.interface import BootstrapFormat, BootstrapScript
 from nomos_contracts.compute.sandbox import NoSandboxError, execute, namespaces
 from nomos_contracts.compute.scripts import Plan, ScriptError, parse, plain_text
 
-needs_namespaces = pytest.mark.skipif(not namespaces(), reason="this machine has no mount namespaces")
+needs_namespaces = pytest.mark.skipif(not namespaces(), reason=COMPONENTS["namespaces"].reason)
 
 
 def script(content: str, form: str = "shell") -> BootstrapScript:
@@ -84,6 +85,7 @@ def test_a_script_runs_and_its_calls_of_machine_commands_are_noted(tmp_path: Pat
     assert done.calls == ("apt-get install -y x", "curl -o agent -- http://a")
 
 
+@needs_namespaces
 def test_each_script_runs_also_when_the_one_before_it_failed(tmp_path: Path) -> None:
     done = execute([shell("exit 7"), shell(f"echo here > {tmp_path}/second")], tmp_path)
     assert done.code == 7

@@ -143,19 +143,23 @@ def test_a_reader_never_sees_half_of_a_file(files: Object, root: Path) -> None:
     assert sorted(path.name for path in root.iterdir()) == ["a.txt", "b", "big"]
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "RESOURCE_EXHAUSTED"), (errno.EFBIG, "RESOURCE_EXHAUSTED"), (errno.EIO, "INTERNAL")],
+)
 @pytest.mark.parametrize("step", ["write", "fsync", "rename"])
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
-    files: Object, root: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    files: Object, root: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, code: str
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "no space")
+        raise OSError(number, os.strerror(number))
 
     if step == "write":
         monkeypatch.setattr(os, "fchmod", fail)
     else:
         monkeypatch.setattr(os, step, fail)
     status, message = status_of(lambda: files.function("write", path="a.txt", content="new"))
-    assert (status, message) == ("INTERNAL", "failed to write file: No space left on device: a.txt")
+    assert (status, message) == (code, f"failed to write file: {os.strerror(number)}: a.txt")
     assert (root / "a.txt").read_text() == "hello ü"
     assert sorted(path.name for path in root.iterdir()) == ["a.txt", "b"]
 

@@ -57,6 +57,7 @@ def subject(content: bytes = BINARY) -> Subject:
 
 def target(name: str = "provider", **changes: Any) -> TargetHeader:
     kinds = tuple(sorted(kind.name for kind in sample_kinds("config")))
+    capabilities = {name for clause in rules().clauses.values() for name in clause.capabilities}
     fields: dict[str, Any] = {
         "name": name,
         "interface": "config",
@@ -66,6 +67,7 @@ def target(name: str = "provider", **changes: Any) -> TargetHeader:
         "profile": Profile.STANDARD,
         "tier": Tier.REFERENCE,
         "edition": CURRENT_EDITION,
+        "capabilities": tuple(sorted(capabilities)),  # every clause is judged
         "seed": 7,
         "samples": Samples(given=kinds, digest=slow_digest("samples")),
         "config": Redacted.of(CONFIG),

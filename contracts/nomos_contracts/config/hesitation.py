@@ -1,0 +1,169 @@
+"""Callers that are slow to take their answers: what they get in the end, and what others get meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+from nomos_contracts.chaos import Chaos
+from nomos_contracts.clause import clause
+from nomos_contracts.config.asking import BRIEF, Asked
+from nomos_contracts.config.samples import ConfigSamples
+from nomos_contracts.contract import Contract
+from nomos_contracts.fault import Latency
+from nomos_contracts.process.http2 import HesitantCaller, Stream
+from nomos_contracts.process.interface import initialised
+from nomos_contracts.process.traffic import soon
+from nomos_contracts.provider import RunningProvider, TargetFacts
+from nomos_contracts.violation import Blocked, Violation, same
+from nomos_proto.messages import decode_fetch_response, encode_fetch_request
+
+PATIENT: Final = 10.0
+"""Seconds for calls that are to be answered beside those of slow callers."""
+
+STEPS: Final = 25
+"""Grants in which an answer is taken, a tenth of a second apart."""
+
+STEP: Final = 0.1
+
+HELD: Final = 8
+"""Connections whose callers stop reading, at once: as many as there are mute ones in CFG-CHAOS-007."""
+
+BLOCKS: Final = 8
+"""Times eight callers that have to leave something behind, each time, before that is a leak."""
+
+SETTLE: Final = 1.0
+"""Seconds in which what eight callers held is given back."""
+
+
+class SlowReaderContract(Contract):
+    """Whoever is slow is slow for himself.
+
+    Keep no thread, lock or slot while an answer waits for its reader, and drop the answer when he leaves.
+    """
+
+    @clause("CFG-CHAOS-018")
+    def test_goes_on_when_answers_come_after_their_deadline(
+        self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Every byte is late by more than the callers have; others have a better connection."""
+        asked = Asked(nomos_samples, nomos_target)
+        with nomos_chaos.experiment(asked.probe) as x:
+            with x.inject(Latency(ms=int(1500 * BRIEF))) as fault:
+                for _ in range(3):
+                    late = [x.provider.start_fetch(asked.path, timeout=BRIEF) for _ in range(4)]
+                    others = [x.direct.start_fetch(asked.path, timeout=PATIENT) for _ in range(2)]
+                    asked.expect_right([call.answer() for call in others], f"{fault.words} for other callers")
+                    answers = [call.answer() for call in late]
+                    if all(answer.code == "DEADLINE_EXCEEDED" for answer in answers):
+                        fault.bit("four callers met their deadlines")
+                    asked.expect_no_lie(answers, fault.words)
+            x.recover(asked.within)
+
+    @clause("CFG-CHAOS-018")
+    def test_gives_the_whole_answer_to_who_takes_it_little_by_little(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """A few bytes at a time, by the flow control of HTTP/2; others are served meanwhile."""
+        asked = Asked(nomos_samples, nomos_target)
+        usual = asked.probe(initialised(nomos_fresh))
+        if usual.response is None:
+            raise Blocked("sample:values", f"no answer that could be taken slowly: Fetch answered {usual.summary}")
+        with _connected(nomos_fresh, 1) as (caller,):
+            stream = caller.begin(encode_fetch_request(asked.path), STEPS * STEP + 2 * PATIENT)
+            _await_beginning([(caller, stream)])
+            step = (len(usual.response) + 5) // STEPS + 1
+            for number in range(STEPS):
+                caller.grant(stream, step)
+                caller.listen(STEP)
+                if number % 10 == 0 and not stream.ended:
+                    nomos_fresh.reconnect()
+                    others = [nomos_fresh.start_fetch(asked.path, timeout=PATIENT) for _ in range(2)]
+                    asked.expect_right([call.answer() for call in others], "another caller's slow reading")
+            caller.grant(stream, 65536)
+            soon(lambda: _over(caller, stream), PATIENT)
+        got = stream.message
+        expected = f"{list(asked.path)}, taken {step} bytes at a time, as usual: {usual.summary}"
+        if got is None or stream.broken:
+            raise Violation(expected, f"{len(stream.data)} bytes; {stream.broken or 'no whole message'}", usual)
+        if not same(decode_fetch_response(got), usual.struct):
+            raise Violation(expected, f"other {len(got)} bytes", usual)
+
+    @clause("CFG-CHAOS-019")
+    def test_is_not_held_up_by_callers_that_stop_reading(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """Eight at a time let no byte of their answers come, by the flow control of HTTP/2, and then they leave."""
+        asked = Asked(nomos_samples, nomos_target)
+        asked.probe(initialised(nomos_fresh))
+        request = encode_fetch_request(asked.path)
+        held = [_holdings(nomos_fresh)]
+        grows = True
+        while grows and len(held) <= BLOCKS:
+            with _connected(nomos_fresh, HELD) as callers:
+                calls = [(caller, caller.begin(request, 6 * PATIENT)) for caller in callers]
+                _await_beginning(calls)
+                nomos_fresh.reconnect()
+                others = [nomos_fresh.start_fetch(asked.path, timeout=PATIENT) for _ in range(4)]
+                asked.expect_right([call.answer() for call in others], "the silence of callers that do not read")
+                health = nomos_fresh.health(timeout=PATIENT)
+                if not health.ok:
+                    raise Violation("Health answers while other callers do not read", health.summary, health)
+                for caller in callers:
+                    caller.listen(BRIEF / HELD)
+            grows = not soon(partial(_holds_less, nomos_fresh, held[-1] + HELD // 2), SETTLE)
+            held.append(_holdings(nomos_fresh))
+        if grows:
+            raise Violation(
+                f"as many descriptors and threads after further {HELD} callers that left as before",
+                f"{held[-1]} after {BLOCKS} times {HELD}, {held[0]} at first",
+                *nomos_fresh.answers[-1:],
+                evidence={"held": held},
+            )
+
+
+@contextmanager
+def _connected(provider: RunningProvider, count: int) -> Generator[list[HesitantCaller]]:
+    with ExitStack() as stack:
+        address = provider.announcement.address
+        try:
+            callers = [stack.enter_context(HesitantCaller(address)) for _ in range(count)]
+        except OSError as error:
+            raise Blocked("environment", f"no connection of ours to {address}: {error}") from error
+        yield callers
+
+
+def _await_beginning(calls: list[tuple[HesitantCaller, Stream]]) -> None:
+    """Wait until the answers have begun, so that they are held up for want of room.
+
+    Raises:
+        Blocked: they are not, as where callers have to show who they are.
+    """
+
+    def begun() -> bool:
+        for caller in dict.fromkeys(caller for caller, _ in calls):
+            caller.listen(0.005)
+        return all(stream.answering for _, stream in calls)
+
+    # Who sends the beginning of an answer together with the rest keeps it back; that is held up as well.
+    soon(begun, 2 * BRIEF)
+    for _, stream in calls:
+        if stream.ended:
+            reason = stream.broken or "it was over at once"
+            raise Blocked("environment", f"an answer cannot be held up by its caller: {reason}")
+
+
+def _over(caller: HesitantCaller, stream: Stream) -> bool:
+    caller.listen(STEP)
+    return stream.ended
+
+
+def _holdings(provider: RunningProvider) -> int:
+    usage = provider.usage()
+    return usage.descriptors + usage.threads
+
+
+def _holds_less(provider: RunningProvider, most: int) -> bool:
+    return _holdings(provider) < most
