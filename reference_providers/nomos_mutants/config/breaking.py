@@ -162,7 +162,12 @@ class _Sulking(Front):
         self.resets += inbound
 
 
-@mutant("CFG-CHAOS-005", "blocks", defect="after six connections that were reset, callers are taken for attackers")
+@mutant(
+    "CFG-CHAOS-005",
+    "blocks",
+    defect="after six connections that were reset, callers are taken for attackers",
+    by_chance=True,
+)
 def sulking(argv: Sequence[str]) -> int:
     """Serve behind a front that gives up."""
     with behind(_Sulking):
