@@ -109,7 +109,10 @@ class Tap:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in tuple(self._threads):
+        self._acceptor.join(END_SECONDS)  # the last that makes others
+        with self._lock:
+            threads = tuple(self._threads)
+        for thread in threads:
             thread.join(END_SECONDS)
 
     def __enter__(self) -> Self:
@@ -125,11 +128,13 @@ class Tap:
             try:
                 work(*arguments)
             finally:
-                self._threads.discard(threading.current_thread())
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=run, name="nomos-tap", daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        with self._lock:  # or it could be waited for before it is started, or be forgotten before it is known
+            thread.start()
+            self._threads.add(thread)
         return thread
 
     def _accept(self) -> None:

@@ -150,7 +150,7 @@ def test_only_answers_that_tell_their_length_can_be_cut(answer: bytes, cuts: tup
 def test_an_upstream_that_is_gone_is_as_gone_behind_the_tap() -> None:
     with serving(echo) as address:
         pass
-    with Tap(address) as tap, pytest.raises(OSError, match="reset"):
+    with Tap(address) as tap, pytest.raises(OSError, match=r"reset|pipe|not connected"):
         ask(tap)
 
 
@@ -171,3 +171,22 @@ def test_connections_are_broken_off_when_it_closes() -> None:
 def test_an_upstream_that_names_nothing_is_refused() -> None:
     with pytest.raises(ProxyError, match="write host:port"):
         Tap("nowhere")
+
+
+def test_it_closes_while_it_accepts_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting, start = threading.Event(), threading.Thread.start
+
+    def late(thread: threading.Thread) -> None:
+        if thread.name == "nomos-tap":
+            starting.set()
+            threading.Event().wait(0.1)  # long enough for whoever closes meanwhile
+        start(thread)
+
+    for _ in range(10):  # which thread it waits for first is up to chance
+        with serving(echo) as upstream, Tap(upstream) as tap, monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", late)
+            host, _, port = tap.address.rpartition(":")
+            with socket.create_connection((host, int(port)), timeout=5):
+                assert starting.wait(5)
+                tap.close()
+        starting.clear()
