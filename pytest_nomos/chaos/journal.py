@@ -13,16 +13,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from nomos_contracts.fault import read_fault
 from pytest_nomos.chaos.applied import Applied
-from pytest_nomos.chaos.recipes import read_recipe
+from pytest_nomos.chaos.recipes import Api, read_recipe
 from pytest_nomos.sweep.owner import Owner
 
 
 class JournalError(Exception):
     """A journal cannot be written, or is none; the message says where and why."""
+
+
+def _is_owner(owner: str) -> str:
+    if Owner.read(owner) is None:
+        raise ValueError(f"{owner!r} names no process of a run")
+    return owner
+
+
+OwnerText = Annotated[str, AfterValidator(_is_owner)]
 
 
 class Entry(BaseModel):
@@ -64,7 +82,7 @@ class Planned(OfFault):
     fault: dict[str, Any]
     mechanism: str
     undo: dict[str, Any] | None
-    owner: str
+    owner: OwnerText
     ttl: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("fault")
@@ -79,13 +97,6 @@ class Planned(OfFault):
         if undo is not None:
             read_recipe(undo)
         return undo
-
-    @field_validator("owner")
-    @classmethod
-    def _is_owner(cls, owner: str) -> str:
-        if Owner.read(owner) is None:
-            raise ValueError(f"{owner!r} names no process of a run")
-        return owner
 
 
 class InForce(OfFault):
@@ -126,13 +137,26 @@ class NotReverted(OfFault):
     why: str
 
 
+class Opened(Entry):
+    """Proxies will be made in a server that outlives the run.
+
+    Attributes:
+        api: host and port of the server's API.
+        owner: the process that makes them, as `pytest_nomos.sweep.owner.Owner.read` reads it; their names begin so.
+    """
+
+    event: Literal["opened"] = "opened"
+    api: Api
+    owner: OwnerText
+
+
 class Resumed(Entry):
     """The line before was cut off; what follows was written later."""
 
     event: Literal["resumed"] = "resumed"
 
 
-Line = Planned | InForce | Bitten | Failed | Reverted | NotReverted | Resumed
+Line = Planned | InForce | Bitten | Failed | Reverted | NotReverted | Opened | Resumed
 _LINE: Final[TypeAdapter[Line]] = TypeAdapter(Annotated[Line, Field(discriminator="event")])
 
 
@@ -185,6 +209,10 @@ class Journal:
     def revert_failed(self, identity: str, why: str) -> None:
         """Write down that it could not be ended."""
         self._write(NotReverted(id=identity, why=why))
+
+    def opened(self, api: str) -> None:
+        """Write down that proxies will be made in the server whose API is at *api*."""
+        self._write(Opened(api=api, owner=self._owner))
 
     def _write(self, entry: Line) -> None:
         self._append(entry.model_dump_json() + "\n")
@@ -240,6 +268,11 @@ class Record:
         """The faults that are not said to have ended, in the order in which they were planned."""
         ended = {entry.id for entry in self.entries if isinstance(entry, Reverted)}
         return tuple(entry for entry in self.entries if isinstance(entry, Planned) and entry.id not in ended)
+
+    @property
+    def servers(self) -> tuple[tuple[str, str], ...]:
+        """The servers that proxies were made in, by API and owner."""
+        return tuple(dict.fromkeys((one.api, one.owner) for one in self.entries if isinstance(one, Opened)))
 
 
 def read_journal(path: Path) -> Record:

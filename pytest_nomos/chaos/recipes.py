@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 Number = Annotated[int, Field(gt=1, lt=2**31)]
 Beginning = Annotated[int, Field(ge=0)]
+Api = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
+"""Host and port of a Toxiproxy server's API."""
 
 
 class Recipe(BaseModel):
@@ -77,7 +79,7 @@ class RemoveProxy(Recipe):
     """
 
     kind: Literal["toxiproxy"] = "toxiproxy"
-    api: Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
+    api: Api
     proxy: Annotated[str, Field(min_length=1)]
 
 

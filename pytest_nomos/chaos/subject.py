@@ -21,7 +21,7 @@ from pytest_nomos.sweep.owner import started_at
 
 POLL: Final = 0.005
 """Seconds between two looks at a process."""
-HANDLED: Final = 0.25
+HANDLED: Final = 0.5
 """Seconds in which the handler of a signal has had its say."""
 _WHOLE_GROUP: Final = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, in Linux since 6.9."""
@@ -214,6 +214,8 @@ class ProcessSubject:
         A process that handles SIGCONT may stop itself again there, so it is looked at for longer.
         """
         end, ran_since = time.monotonic() + within, 0.0
+        # Where a stop was sent and the process had no time yet to take it, it seems to run; this takes the stop back.
+        self.signal(signal.SIGCONT)
         while True:
             members = self.members()
             standing = tuple(one for one in members if one.stopped)

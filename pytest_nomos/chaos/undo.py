@@ -14,7 +14,7 @@ from nomos_contracts.fault import read_fault
 from pytest_nomos.chaos.applied import RevertFailed
 from pytest_nomos.chaos.clock import RIGHT, set_clock
 from pytest_nomos.chaos.cpu import remove_group
-from pytest_nomos.chaos.journal import Journal, JournalError, Planned, Record, read_journal
+from pytest_nomos.chaos.journal import Journal, JournalError, Opened, Planned, Record, read_journal
 from pytest_nomos.chaos.limits import has_prlimit, read_limit, restore, shown
 from pytest_nomos.chaos.processes import RUN_SECONDS, named
 from pytest_nomos.chaos.recipes import Continue, Known, RemoveGroup, RemoveProxy, Restore, TurnBack, read_recipe
@@ -64,7 +64,7 @@ def undo_journal(path: Path, say: Callable[[str], None], *, even_if_alive: bool 
     for number in record.torn:
         say(f"line {number} of the journal was cut off while it was written; nothing was done before it was whole")
     outcome = Undone()
-    if not record.open:
+    if not record.open and not record.servers:
         say("nothing to undo: every fault in the journal has ended")
         return outcome
     journal = Journal(path)
@@ -81,11 +81,15 @@ def undo_journal(path: Path, say: Callable[[str], None], *, even_if_alive: bool 
         (outcome.done if kind else outcome.nothing).append(f"{words}: {sentence}")
         say(f"{'undone' if kind else 'nothing to do'}: {words}: {sentence}")
         journal.reverted(planned.id, f"chaos undo: {sentence}")
+    for api, owner in record.servers:
+        _remove_proxies(api, owner, outcome, say)
+    if not (outcome.done or outcome.nothing or outcome.left):
+        say("nothing to undo: every fault in the journal has ended, and no proxy is left")
     return outcome
 
 
 def _may_be_undone(path: Path, record: Record, even_if_alive: bool) -> None:
-    owners = {entry.owner: Owner.read(entry.owner) for entry in record.entries if isinstance(entry, Planned)}
+    owners = {entry.owner: Owner.read(entry.owner) for entry in record.entries if isinstance(entry, Planned | Opened)}
     for text, owner in owners.items():
         life = owner.life if owner else Life.ELSEWHERE
         if life is Life.ELSEWHERE:
@@ -135,11 +139,11 @@ def _continue(recipe: Continue) -> tuple[bool, str]:
     if not members:
         return False, f"process {recipe.pid} is gone, or is another one now"
     standing = tuple(one for one in members if one.stopped)
-    if not standing:
-        return False, f"{named(members)} runs"
     left = subject.run_again(RUN_SECONDS)
     if left:
         raise RevertFailed(f"{named(left)} stands still after SIGCONT; look at what it waits for, or kill it")
+    if not standing:
+        return False, f"{named(members)} runs"
     return True, f"{named(standing)} continued (and not killed: that is for who started it)"
 
 
@@ -172,6 +176,31 @@ def _remove_group(path: Path, home: Path) -> tuple[bool, str]:
         raise RevertFailed(f"{path} is no control group; it was left as it is")
     remove_group(path, home)
     return True, f"control group {path} removed"
+
+
+def _remove_proxies(api: str, owner: str, outcome: Undone, say: Callable[[str], None]) -> None:
+    """Remove what a run that was killed between two faults left in a server that is not its own."""
+    try:
+        with urllib3.PoolManager(timeout=API_SECONDS, retries=False) as pool:
+            answer = pool.request("GET", f"http://{api}/proxies")
+        names = [str(name) for name in answer.json()] if answer.status == 200 else []
+    except urllib3.exceptions.NewConnectionError:
+        return  # its proxies went with it
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        outcome.left.append(f"proxies of {owner}: {error}")
+        say(f"left: {outcome.left[-1]}; end the server at {api}")
+        return
+    for name in names:
+        if name.partition(".")[0] != owner:
+            continue
+        try:
+            kind, sentence = _remove_proxy(RemoveProxy(api=api, proxy=name))
+        except RevertFailed as error:
+            outcome.left.append(str(error))
+            say(f"left: {error}")
+            continue
+        (outcome.done if kind else outcome.nothing).append(sentence)
+        say(f"{'undone' if kind else 'nothing to do'}: {sentence}")
 
 
 def _remove_proxy(recipe: RemoveProxy) -> tuple[bool, str]:

@@ -19,8 +19,8 @@ class PoolClosedError(RuntimeError):
     """The pool was closed: its provider was stopped."""
 
 
-def channel_options(limits: Limits) -> list[tuple[str, int]]:
-    """Return the options of every channel."""
+def channel_options(limits: Limits, address: str = "") -> list[tuple[str, int | str]]:
+    """Return the options of every channel to *address*."""
     milliseconds = int(limits.connect_timeout * 1000)
     return [
         # Else channels to one address share one connection and its backoff.
@@ -41,6 +41,8 @@ def channel_options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         # Go servers answer HTTP/2 pings at our interval with GOAWAY too_many_pings: pings are Health calls.
         ("grpc.keepalive_time_ms", 2**31 - 1),
+        # Else it is the socket's path, percent-encoded, and servers in Rust and .NET reset such calls.
+        *([("grpc.default_authority", "localhost")] if address.startswith("unix:") else []),
     ]
 
 
@@ -99,7 +101,7 @@ class ChannelPool:
     def __init__(self, address: str, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.address = address
         self._limits = limits
-        self._options = channel_options(limits)
+        self._options = channel_options(limits, address)
         self._clock = clock
         self._lock = threading.Lock()
         self._links: list[Link] = []

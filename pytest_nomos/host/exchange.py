@@ -27,7 +27,7 @@ Decoder = Callable[[bytes], tuple[Any, Mapping[str, Any] | None]]
 """From the bytes of an answer to (value, map as sent)."""
 
 
-CHANNEL_CLOSED: Final = "Channel closed!"
+CHANNEL_CLOSED: Final = frozenset({"Channel closed!", "Stream removed (Channel closed!)"})
 """What grpcio says of a call whose channel was closed under it; a call that was cancelled says something else."""
 
 
@@ -149,7 +149,7 @@ def _failed(error: grpc.RpcError, elapsed: float) -> Reply:
         if name == DETAILS_KEY:
             details = value
     code, text = error.code().name, str(error.details() or "")
-    if code == "CANCELLED" and text == CHANNEL_CLOSED:
+    if code == "CANCELLED" and text in CHANNEL_CLOSED:
         # The host closes the connections of a provider that has ended; nobody cancelled this call.
         code = "UNAVAILABLE"
     return Reply(code, text, None, elapsed, details)

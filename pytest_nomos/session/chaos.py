@@ -52,9 +52,12 @@ class WorkerChaos:
     def stack(self) -> Stack:
         """The faults in force."""
         with self._lock:
-            if self._stack is None:
-                self._stack = Stack(Journal(self._journal()))
-            return self._stack
+            return self._faults()
+
+    def _faults(self) -> Stack:
+        if self._stack is None:
+            self._stack = Stack(Journal(self._journal()))
+        return self._stack
 
     @property
     def proxies(self) -> Proxies:
@@ -65,7 +68,11 @@ class WorkerChaos:
         """
         with self._lock:
             if self._proxies is None:
-                self._proxies = open_proxies(os.environ.get("NOMOS_TOXIPROXY", ""), self._seed)
+                proxies = open_proxies(os.environ.get("NOMOS_TOXIPROXY", ""), self._seed)
+                if proxies.foreign:
+                    # Before the first proxy: between two faults nothing else tells of one that a killed run leaves.
+                    self._faults().journal.opened(proxies.foreign)
+                self._proxies = proxies
             return self._proxies
 
     def close(self) -> None:

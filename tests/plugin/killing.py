@@ -89,4 +89,4 @@ def assert_kills_leave_nothing(
         if left or seen["clean"] is None or seen["clean"] > WITHIN:
             traces.append((moment, seen, left))
     print(f"{name}: {killed} kills, {busy} with processes below, gone after {slowest:.2f} s at most, seed {seed}")
-    assert not traces, f"seed {seed}"
+    assert not traces, f"seed {seed}: {traces}"

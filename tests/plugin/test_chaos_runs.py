@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_nomos.chaos.journal import read_journal
-from pytest_nomos.chaos.network.toxiproxy import open_toxiproxy
+from pytest_nomos.chaos.network.toxiproxy import ToxiproxyProxies
 
 from .conftest import FILES, Runner
 
@@ -127,7 +127,7 @@ def test_a_server_that_was_started_for_the_run_ends_with_it(component: Callable[
     named = component("toxiproxy")
     if ":" in named and not Path(named).exists():
         pytest.skip("a server that runs was named; it is not ours to end")
-    proxies = open_toxiproxy(named)
+    proxies = ToxiproxyProxies(named)
     proxies.create("one", "127.0.0.1:9")
     pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _is_server(p, os.getpid())]
     assert pids

@@ -20,6 +20,6 @@ def open_proxies(named: str, seed: int) -> Proxies:
         from pytest_nomos.chaos.network.embedded import EmbeddedProxies
 
         return EmbeddedProxies(seed)
-    from pytest_nomos.chaos.network.toxiproxy import open_toxiproxy
+    from pytest_nomos.chaos.network.toxiproxy import ToxiproxyProxies
 
-    return open_toxiproxy(named)
+    return ToxiproxyProxies(named)

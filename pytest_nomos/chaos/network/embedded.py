@@ -137,6 +137,11 @@ class EmbeddedProxies:
         return NAME
 
     @property
+    def foreign(self) -> str:
+        """Empty: they end with this process."""
+        return ""
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._loop is not None

@@ -185,6 +185,11 @@ class Proxies(Protocol):
         """What it is, for instance ``embedded proxy`` or ``toxiproxy 2.12.0``."""
         ...
 
+    @property
+    def foreign(self) -> str:
+        """Host and port of the API of a server that outlives this process, empty where none does."""
+        ...
+
     def create(self, name: str, upstream: str) -> Proxy:
         """Make a proxy in front of *upstream*, which need not be there yet.
 

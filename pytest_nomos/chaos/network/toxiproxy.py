@@ -158,6 +158,9 @@ class ToxiproxyProxies:
 
     Args:
         named: host and port of a server's API, or the path of a binary (or its name on PATH), which is started.
+
+    Raises:
+        ProxyError: it does not answer, or cannot be started.
     """
 
     def __init__(self, named: str) -> None:
@@ -195,13 +198,18 @@ class ToxiproxyProxies:
         return self._server.pid if self._server is not None else None
 
     @property
+    def foreign(self) -> str:
+        """See `pytest_nomos.chaos.network.proxy.Proxies`."""
+        return "" if self._server is not None else self.api
+
+    @property
     def respawns(self) -> int:
         """How often a server of ours hung and was replaced; each time, all connections were lost."""
         return max(0, self._server.starts - 1) if self._server is not None else 0
 
     def undo(self, name: str) -> Mapping[str, Any] | None:
         """Return how to remove a proxy of that name in the server; None where the server ends with this process."""
-        return None if self._server is not None else {"kind": "toxiproxy", "api": self.api, "proxy": name}
+        return {"kind": "toxiproxy", "api": self.foreign, "proxy": name} if self.foreign else None
 
     def create(self, name: str, upstream: str) -> ToxiproxyProxy:
         """Make a proxy; see `pytest_nomos.chaos.network.proxy.Proxies`.
@@ -389,12 +397,3 @@ class ToxiproxyProxies:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def open_toxiproxy(named: str) -> ToxiproxyProxies:
-    """Return proxies of the server that is *named*, or of one that is started from the program that is named.
-
-    Raises:
-        ProxyError: it does not answer, or cannot be started.
-    """
-    return ToxiproxyProxies(named)

@@ -24,6 +24,8 @@ from pytest_nomos.chaos.network.proxy import ProxyError
 from pytest_nomos.chaos.network.toxiproxy import ToxiproxyProxies
 from pytest_nomos.chaos.network.toxiproxy_server import ToxiproxyServer
 from pytest_nomos.chaos.recipes import RemoveProxy, read_recipe
+from pytest_nomos.chaos.undo import UndoError, undo_journal
+from victims import until
 from wires import line
 
 LEAVES = """
@@ -90,6 +92,40 @@ def test_what_a_killed_process_left_in_a_named_server_is_removed_by_the_next(
         assert proxies.ask("GET", "/proxies") == {}
 
 
+BETWEEN_FAULTS = """
+import sys
+from pathlib import Path
+from pytest_nomos.session.chaos import WorkerChaos
+worker = WorkerChaos(lambda: Path(sys.argv[1]), 1)
+worker.proxies.create("left", "127.0.0.1:9")
+print("made", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_undo_removes_what_a_run_left_in_a_named_server_that_was_killed_between_two_faults(
+    named: str, tmp_path: Path
+) -> None:
+    journal = tmp_path / "chaos.jsonl"
+    command = [sys.executable, "-c", BETWEEN_FAULTS, str(journal)]
+    env = os.environ | {"NOMOS_TOXIPROXY": named}
+    client = toxiproxy_api.ToxiproxyApi(named)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "made\n"
+        with pytest.raises(UndoError, match="is alive"):
+            undo_journal(journal, print)
+        run.kill()
+    (left,) = client.ask("GET", "/proxies")
+    client.ask("POST", "/proxies", {"name": "theirs", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:9"})
+    said: list[str] = []
+    assert undo_journal(journal, said.append).done == [f"proxy {left} removed from {named}"]
+    assert list(client.ask("GET", "/proxies")) == ["theirs"]
+    assert undo_journal(journal, said.append).left == []
+    assert said[1:] == ["nothing to undo: every fault in the journal has ended, and no proxy is left"]
+    client.close()
+
+
 def test_what_outlives_us_says_how_it_is_removed(named: str) -> None:
     with ToxiproxyProxies(named) as proxies:
         undo = proxies.create("left", "127.0.0.1:9").undo
@@ -124,6 +160,7 @@ def test_a_server_of_ours_that_hangs_is_replaced_with_all_that_is_in_force(
         address, pid = through.proxy.address, proxies.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
+        assert until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
         through.proxy.remove("goes")
         assert proxies.respawns == 1
         assert not psutil.pid_exists(pid)
@@ -148,6 +185,7 @@ def test_a_named_server_that_hangs_is_reported_in_time(monkeypatch: pytest.Monke
     proxy = proxies.create("p", "127.0.0.1:9")
     proxy.add("t", Latency(ms=1))
     server.suspend()
+    assert until(lambda: server.status() == psutil.STATUS_STOPPED)
     try:
         before = time.monotonic()
         with pytest.raises(ProxyError, match=r"no answer.*it is not ours: start it anew"):

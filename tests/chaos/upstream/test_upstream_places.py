@@ -14,6 +14,16 @@ from pytest_nomos.chaos.upstream import find_upstream
 CLOSED = "http://127.0.0.1:9/settings"
 
 
+def _name_of_this_machine() -> str:
+    try:
+        return "localhost" if socket.gethostbyname("localhost") else ""
+    except OSError:
+        return "127.0.0.1"  # a bare root has no /etc/hosts
+
+
+HOST = _name_of_this_machine()
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -21,13 +31,13 @@ def port() -> Iterator[int]:
 
 
 def test_an_http_url_at_which_somebody_listens_is_found_wherever_it_stands(port: int) -> None:
-    config = {"name": "x", "servers": [{"url": CLOSED}, {"url": f"http://localhost:{port}/a?b=c"}]}
+    config = {"name": "x", "servers": [{"url": CLOSED}, {"url": f"http://{HOST}:{port}/a?b=c"}]}
     place = find_upstream(config, "")
-    assert place.address == f"localhost:{port}"
+    assert place.address == f"{HOST}:{port}"
     assert place.shown == "servers.1.url"
     moved = place.moved(config, "127.0.0.1:4711")
     assert moved == {"name": "x", "servers": [{"url": CLOSED}, {"url": "http://127.0.0.1:4711/a?b=c"}]}
-    assert config["servers"][1] == {"url": f"http://localhost:{port}/a?b=c"}
+    assert config["servers"][1] == {"url": f"http://{HOST}:{port}/a?b=c"}
 
 
 def test_one_server_that_several_values_name_is_moved_in_all_of_them(port: int) -> None:

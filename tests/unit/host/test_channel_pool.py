@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -112,3 +114,25 @@ def test_addresses_become_names_that_grpc_takes() -> None:
     assert dial_name("127.0.0.1:5") == "ipv4:127.0.0.1:5"
     assert dial_name("unix:/a") == "unix:/a"
     assert dial_name("localhost:5") == "localhost:5"
+
+
+def test_on_a_unix_socket_the_authority_is_a_host_and_no_path(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        listener.settimeout(5)
+        pool = ChannelPool(f"unix:{tmp_path / 's'}", Limits())
+        link = pool.open()
+        call = link.channel.unary_unary("/some.Service/Call").future(b"", timeout=5)
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(5)
+            server.sendall(bytes.fromhex("000000040000000000"))  # SETTINGS, as every server begins
+            sent = b""
+            while b"/some.Service/Call" not in sent:
+                sent += server.recv(65536)
+        call.cancel()
+        link.channel.close()
+        pool.close()
+    assert b"localhost" in sent
+    assert b"%2F" not in sent

@@ -62,7 +62,8 @@ def test_calls_in_flight_fail_and_later_ones_reach_the_new_process(
 ) -> None:
     pending = supervised.start_fetch(["sleep", "10"])
     crash(supervised, eventually)
-    assert pending.answer(5).code == "UNAVAILABLE"
+    answer = pending.answer(5)
+    assert answer.code == "UNAVAILABLE", answer.message
     assert supervised.health().ok
 
 
