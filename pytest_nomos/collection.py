@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nomos_contracts.clause import CONTRACTS_OF, Tier
+from nomos_contracts.clause import Tier
 from nomos_contracts.contract import Contract
 from nomos_contracts.fault import FaultError
 from pytest_nomos.host.reaping import ReaperError
@@ -152,7 +152,7 @@ class Collection:
         return report
 
     def _modules(self, session: pytest.Session) -> Iterator[ContractModule]:
-        interfaces = dict.fromkeys(name for plan in self._run.plans.values() for name in CONTRACTS_OF[plan.interface])
+        interfaces = dict.fromkeys(name for plan in self._run.plans.values() for name in plan.contracts)
         for interface in interfaces:
             folder = Path(str(resources.files("nomos_contracts").joinpath(interface)))
             for entry in sorted(pkgutil.iter_modules([str(folder)]), key=lambda entry: entry.name):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from nomos_contracts.chaos import Chaos
 from nomos_contracts.clause import Process
+from nomos_contracts.process.samples import call_samples
 from nomos_contracts.provider import InterfaceProvider, RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.vendor import Vendor
 from nomos_contracts.violation import Blocked
@@ -42,10 +43,17 @@ def _target_run(request: pytest.FixtureRequest, facts: TargetFacts) -> TargetRun
     return _run_of(request).pool.run(facts.name)
 
 
+def _about_process(request: pytest.FixtureRequest, facts: TargetFacts) -> bool:
+    """Whether the check is about the process of a provider of a function interface."""
+    return _run_of(request).about_process(request.node.stash[CLAUSE], facts.name)
+
+
 @pytest.fixture
 def nomos_provider(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> RunningProvider | InterfaceProvider:
     """The shared provider of the target, made from the good config: a process, or what has a function interface."""
     run = _target_run(request, nomos_target)
+    if _about_process(request, nomos_target):
+        return run.faces.process()
     return run.faces.shared() if run.plan.is_function_interface else run.shared()
 
 
@@ -58,7 +66,8 @@ def nomos_fresh(
     A process without Init; where the clause says so, one on which none succeeded. With a function interface: one made
     from the good config, with nothing in it.
     """
-    if _target_run(request, nomos_target).plan.is_function_interface:
+    functions = _target_run(request, nomos_target).plan.is_function_interface
+    if functions and not _about_process(request, nomos_target):
         with _target_run(request, nomos_target).faces.fresh() as face:
             yield face
         return
@@ -93,7 +102,9 @@ def nomos_spawn(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> It
 
 @pytest.fixture
 def nomos_samples(request: pytest.FixtureRequest, nomos_target: TargetFacts) -> BaseModel:
-    """The author's samples, filled in for this machine."""
+    """The author's samples, filled in for this machine; for a check about a process what that is asked for."""
+    if _about_process(request, nomos_target):
+        return call_samples(_target_run(request, nomos_target).plan.interface)
     return _target_run(request, nomos_target).plan.samples()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nomos_contracts.clause import Clause, Level
+from nomos_contracts.process.interface import GOOD_INIT
 from nomos_contracts.verdict import Outcome
 from nomos_contracts.violation import Blocked, NotApplicable, Violation
 from pytest_nomos.collection import CLAUSE, TARGET
@@ -60,6 +61,8 @@ class Outcomes:
         # Nobody knows what a provider declares that cannot be made: its fixtures say why.
         if missing and not (plan.is_function_interface and preview is not None and preview.failure):
             raise NotApplicable(f"capability {', '.join(missing)} is not declared")
+        if clause.samples and self._run.about_process(clause_id, plan.name):
+            raise NotApplicable(f"a provider of {plan.interface} names no {' or '.join(clause.samples)} to be fetched")
         samples = plan.settings.typed_samples()
         for name in clause.samples:
             if name in plan.settings.declined:
@@ -84,6 +87,11 @@ class Outcomes:
                 target.settle()
         except AssertionError as error:
             target.distrust(error, shared=shared)
+            raise
+        except Blocked as blocked:
+            if run.plan.is_function_interface and blocked.by == f"clause:{GOOD_INIT}":
+                # That clause is one of another interface; as where it cannot be made, its author has to look.
+                raise Blocked("author", blocked.reason) from blocked
             raise
         return result
 

@@ -107,6 +107,10 @@ class DirectCall:
         return replace(self.blank, value=self.task.result())
 
 
+def no_process() -> Any:
+    raise NotApplicable("here is no process")
+
+
 class Bench:
     """One provider, and what checks ask for; `{cloud}` in its samples is a server of clouds of its own."""
 
@@ -166,6 +170,7 @@ class Bench:
                 "nomos_random": lambda: Random(zlib.crc32(name.encode())),
                 "nomos_scratch": lambda: Path(scratch),
                 "nomos_observe": lambda: lambda *_: None,
+                "nomos_spawn": no_process,
                 "nomos_vendor": lambda: self.vendor(clause),
             }
             check = getattr(contract(), name)

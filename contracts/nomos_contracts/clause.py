@@ -21,7 +21,18 @@ CONTRACTS_OF: Mapping[str, tuple[str, ...]] = {
     "compute": ("compute",),
     "registry": ("registry",),
 }
-"""Interface of a target to the interfaces whose clauses are due for it."""
+"""Interface of a target to the interfaces whose clauses are due for it, whatever the target is."""
+
+
+def contracts_of(interface: str, *, program: bool = False) -> tuple[str, ...]:
+    """Return the interfaces whose clauses are due for a target of *interface*, in the order of their checks.
+
+    Args:
+        interface: the interface that the target implements.
+        program: whether it is a program of its author's, which the kit starts; how it starts and ends is then due too.
+    """
+    contracts = CONTRACTS_OF[interface]
+    return ("process", *contracts) if program and "process" not in contracts else contracts
 
 
 class Level(StrEnum):

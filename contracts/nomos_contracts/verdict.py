@@ -11,7 +11,7 @@ from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
 
-from nomos_contracts.clause import CONTRACTS_OF, INTERFACES, ClauseId, Level, Profile, Tier, clauses_of
+from nomos_contracts.clause import INTERFACES, ClauseId, Level, Profile, Tier, clauses_of, contracts_of
 
 CURRENT_EDITION = "2026-12"
 
@@ -60,9 +60,9 @@ class Edition(BaseModel):
     name: str
     clauses: tuple[DueClause, ...]
 
-    def due(self, interface: str, profile: Profile, tier: Tier) -> tuple[DueClause, ...]:
-        """Return the clauses due for a target of *interface* in *profile* at *tier*."""
-        contracts = CONTRACTS_OF[interface]
+    def due(self, interface: str, profile: Profile, tier: Tier, *, program: bool = False) -> tuple[DueClause, ...]:
+        """Return the clauses due for a target of *interface* in *profile* at *tier*; *program* as in `contracts_of`."""
+        contracts = contracts_of(interface, program=program)
         return tuple(
             clause
             for clause in self.clauses
@@ -125,14 +125,22 @@ class Verdict:
     uncounted: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
 
 
-def verdict(edition: Edition, interface: str, profile: Profile, tier: Tier, outcomes: Mapping[str, Outcome]) -> Verdict:
+def verdict(
+    edition: Edition,
+    interface: str,
+    profile: Profile,
+    tier: Tier,
+    outcomes: Mapping[str, Outcome],
+    *,
+    program: bool = False,
+) -> Verdict:
     """Judge *outcomes* (clause id to outcome) of a target of *interface*.
 
     A due clause that has no outcome was not run. Broken: something due failed or passed unexpectedly. Not judged:
     nothing broke but something due was blocked or not run, or nothing was judged at all. A clause that is not due
-    counts for nothing.
+    counts for nothing. *program* is whether the target is a program of its author's, as in `contracts_of`.
     """
-    due = edition.due(interface, profile, tier)
+    due = edition.due(interface, profile, tier, program=program)
     seen = {clause.id: outcomes.get(clause.id, Outcome.NOT_RUN) for clause in due}
     broken = tuple(i for i, o in seen.items() if o in {Outcome.FAILED, Outcome.UNEXPECTED_PASS})
     unjudged = tuple(i for i, o in seen.items() if o in {Outcome.BLOCKED, Outcome.NOT_RUN})

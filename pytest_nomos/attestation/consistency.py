@@ -46,7 +46,7 @@ def inconsistencies(report: Report, *, rules_of: RulesOf = shipped_rules, at: da
     rules: dict[str, Rules] = {}
     for target in report.targets:
         try:
-            rules[target.name] = rules_of(target.edition, target.interface)
+            rules[target.name] = rules_of(target.edition, target.interface, target.program)
         except ValueError as error:
             found.append(f"{target.name}: {error}")
     if found:
@@ -160,6 +160,9 @@ def _differences(ours: TargetReport, theirs: TargetReport) -> Iterator[str]:
         yield f"{name}: its clauses do not stand in the order of the tables"
     mine = {clause.id: clause for clause in ours.clauses}
     for clause in theirs.clauses:
+        if clause.id not in mine:
+            yield f"{name}: clause {clause.id} was neither due nor tried"
+            continue
         for field in ClauseResult.model_fields:
             again, stated = getattr(mine[clause.id], field), getattr(clause, field)
             if again != stated:

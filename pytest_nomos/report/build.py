@@ -81,7 +81,7 @@ def build_report(
         if record.target not in mine:
             raise ValueError(f"{record.node}: the run has no target {record.target!r}")
         mine[record.target].append(record)
-    rules = {target.name: rules_of(target.edition, target.interface) for target in targets}
+    rules = {target.name: rules_of(target.edition, target.interface, target.program) for target in targets}
     results = {target.name: clause_results(target, mine[target.name], rules[target.name]) for target in targets}
     outcomes = {name: outcomes_of(found) for name, found in results.items()}
     reports = tuple(
@@ -149,7 +149,7 @@ def verdict_record(
     target: TargetHeader, profile: Profile, outcomes: Mapping[str, Outcome], rules: Rules
 ) -> VerdictRecord:
     """Return the verdict on *target* in *profile*."""
-    found = verdict(rules.edition, target.interface, profile, target.tier, outcomes)
+    found = verdict(rules.edition, target.interface, profile, target.tier, outcomes, program=target.program)
     return VerdictRecord(
         ruling=found.ruling,
         due=len(found.due),

@@ -17,6 +17,7 @@ SAME_TARGET = (
     "edition_digest",
     "transport",
     "twin",
+    "program",
     "capabilities",
     "limits",
     "waivers",

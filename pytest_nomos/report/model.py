@@ -157,6 +157,7 @@ class TargetHeader(_Part):
         seed: seed of the random schedules.
         transport: how it was reached.
         twin: name of the same provider reached over the other transport in this run, empty where there is none.
+        program: whether it is a program of its author's, for which the clauses about processes are due.
         capabilities: capabilities that it declares.
         limits: the limits that differ from their defaults.
         samples: what the author gave.
@@ -180,6 +181,7 @@ class TargetHeader(_Part):
     seed: int
     transport: Literal["wire", "inproc"] = "wire"
     twin: Annotated[str, Field(pattern=r"^[\w.+-]{0,200}$")] = ""
+    program: bool = False
     capabilities: tuple[Text, ...] = ()
     limits: dict[str, float] = {}
     samples: Samples = Samples()

@@ -44,8 +44,12 @@ def contradictions(
             update={
                 "outcome": Outcome.WAIVED if waived(clause_id, target) else broken,
                 "expected": clause.sentence,
-                "got": f"it held when it was tried, and not for {len(victims)} other checks: {victims[0].reason}",
+                "got": f"it held when it was tried, and not for {_others(len(victims))}: {victims[0].reason}",
                 "mend": clause.mend,
                 "evidence": {"blocked": [victim.node for victim in victims[:SHOWN]]},
             }
         )
+
+
+def _others(count: int) -> str:
+    return "another check" if count == 1 else f"{count} other checks"

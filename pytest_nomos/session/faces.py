@@ -64,6 +64,14 @@ class Faces:
             self._shared, self._process = self._wire(process), process
         return self._shared
 
+    def process(self) -> RunningProvider:
+        """Return the process of the shared provider, for checks about processes.
+
+        Raises:
+            Blocked: its program cannot be started, or its good Init fails.
+        """
+        return self._run.shared_by(self._initialised)
+
     @contextmanager
     def fresh(self) -> Generator[InterfaceProvider]:
         """Lend a provider of its own with nothing in it.

@@ -60,6 +60,7 @@ def target_header(run: Run, plan: TargetPlan, *, ended: bool = False) -> TargetH
         seed=run.seed,
         transport=plan.transport,
         twin=plan.twin,
+        program=plan.is_program,
         capabilities=tuple(sorted(run.capabilities(plan.name))),
         limits={name: float(value) for name, value in limits.items() if value != defaults[name]},
         samples=Samples(given=tuple(given), declined=settings.declined, digest=slow_digest(settings.samples)),

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from nomos_contracts.clause import CONTRACTS_OF, INTERFACES, Clause, Profile, clauses_of
+from nomos_contracts.clause import INTERFACES, Clause, Profile, clauses_of
 from nomos_contracts.fault import Fault
 from nomos_contracts.provider import InterfaceProvider
 from nomos_contracts.verdict import Outcome, Ruling, Verdict, edition, verdict
@@ -49,6 +49,7 @@ class Run:
         deselected: whether the user's selection left out checks.
         shard: the part of the contract that this run is about, None for the whole.
         stream: the report while it grows (controller only, from the start of the session).
+        contradicted: what was kept when it was tried and broke in other checks (controller only, at the end).
         report: the finished report (controller only, at the end).
         argv: the command line.
         started: when the run began.
@@ -70,6 +71,7 @@ class Run:
     deselected: bool = False
     shard: Shard | None = None
     stream: ReportStream | None = None
+    contradicted: Sequence[CheckRecord] = ()
     report: Report | None = None
     argv: Sequence[str] = ()
     started: datetime = field(default_factory=now)
@@ -105,7 +107,7 @@ class Run:
     @cached_property
     def clauses(self) -> Mapping[str, Clause]:
         """All clauses by id."""
-        due = (name for plan in self.plans.values() for name in CONTRACTS_OF[plan.interface])
+        due = (name for plan in self.plans.values() for name in plan.contracts)
         return clauses_of(dict.fromkeys((*INTERFACES, *due)))
 
     def capabilities(self, name: str) -> frozenset[str]:
@@ -128,13 +130,17 @@ class Run:
         return [
             name
             for name, plan in self.plans.items()
-            if clause.id in self._due_ids[plan.interface] and plan.tier.holds(clause.tier)
+            if clause.id in self._due_ids[plan.contracts] and plan.tier.holds(clause.tier)
         ]
 
     @cached_property
-    def _due_ids(self) -> Mapping[str, frozenset[str]]:
-        interfaces = {plan.interface for plan in self.plans.values()}
-        return {name: frozenset(clauses_of(CONTRACTS_OF[name])) for name in interfaces}
+    def _due_ids(self) -> Mapping[tuple[str, ...], frozenset[str]]:
+        found = {plan.contracts for plan in self.plans.values()}
+        return {contracts: frozenset(clauses_of(contracts)) for contracts in found}
+
+    def about_process(self, clause_id: str, target: str) -> bool:
+        """Whether a clause is about the process of a target whose interface is one of functions."""
+        return self.plans[target].is_function_interface and clause_id in clauses_of(("process",))
 
     def preview(self) -> None:
         """Look at each target once."""
@@ -188,7 +194,8 @@ class Run:
     def verdict(self, target: str, profile: Profile) -> Verdict:
         """Judge *target* in *profile* by the outcomes so far."""
         plan = self.plans[target]
-        return verdict(edition(self.settings.edition), plan.interface, profile, plan.tier, self.outcomes(target))
+        frozen, outcomes = edition(self.settings.edition), self.outcomes(target)
+        return verdict(frozen, plan.interface, profile, plan.tier, outcomes, program=plan.is_program)
 
     def ruling(self, target: str) -> Ruling:
         """Rule on *target* in the profile it claims. What the user deselected is not held against a partial run."""

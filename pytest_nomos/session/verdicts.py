@@ -34,9 +34,10 @@ def conclude(run: Run, status: int, *, complete: bool) -> int:
     run.stop_providers()
     if run.stream is None:
         return status
-    for record in contradictions(
-        run.records, run.clauses, lambda clause_id, target: run.waiver(clause_id, target) is not None
-    ):
+    run.contradicted = tuple(
+        contradictions(run.records, run.clauses, lambda clause, target: run.waiver(clause, target) is not None)
+    )
+    for record in run.contradicted:
         run.stream.append(record)
     run.report = run.stream.finish([target_header(run, p, ended=True) for p in run.plans.values()], complete=complete)
     if status in {2, 3, 4}:
@@ -88,6 +89,8 @@ def summary(run: Run) -> Iterator[tuple[str, str]]:
             yield styles[found.ruling], f"{name}: {found.ruling.upper()} in {scope}: {len(found.due)} due: {counts}"
             if found.broken and profile is claimed:
                 yield "bad", f"  broken: {', '.join(found.broken)}"
+            if profile is claimed:
+                yield from _beside_the_checks(run, name)
         declared, written = run.capabilities(name), frozenset(plan.settings.capabilities)
         if written and written != declared and plan.is_function_interface:
             said, seen = (", ".join(sorted(names)) or "none" for names in (written, declared))
@@ -105,6 +108,18 @@ def summary(run: Run) -> Iterator[tuple[str, str]]:
     for target in run.report.targets if run.report else ():
         if target.subject is not None and not target.subject.unchanged:
             yield "bad", f"{target.name}: {target.subject.file} changed during the run, so nothing was judged"
+
+
+def _beside_the_checks(run: Run, target: str) -> Iterator[tuple[str, str]]:
+    """Yield what no check was shown to fail for: warnings, and clauses that broke in the checks of others."""
+    warned = sorted({one.clause for one in run.records if one.target == target and one.outcome is Outcome.WARNED})
+    if warned:
+        yield "doubt", f"  warned: {', '.join(warned)}"
+    for record in run.contradicted:
+        if record.target == target:
+            yield "plain", f"  {record.clause}: {record.expected}"
+            yield "plain", f"    got       {record.got}"
+            yield "plain", f"    mend      {record.mend}"
 
 
 def _unblocking(run: Run, target: str) -> Iterator[str]:

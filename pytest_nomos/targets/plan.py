@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nomos_contracts.clause import Profile, Tier
+from nomos_contracts.clause import Profile, Tier, contracts_of
 from nomos_contracts.samples import samples_of
 from nomos_proto.kinds import is_map
 from pytest_nomos.host.limits import Limits
@@ -120,6 +120,16 @@ class TargetPlan:
         words = self.command[:3]
         ours = words[:2] == (sys.executable, "-m") and words[2] in _SERVING
         return words[2] if ours and self.is_function_interface else ""
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is a program of its author's, which is started here: not one of ours around an object of his."""
+        return bool(self.command) and not self.served_by
+
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """The interfaces whose clauses are due for it."""
+        return contracts_of(self.interface, program=self.is_program)
 
     def good_config(self, profile: Profile) -> dict[str, Any]:
         """Return the Init configuration as a caller of *profile* sends it: `cli` sends every scalar as a string."""

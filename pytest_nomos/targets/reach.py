@@ -113,7 +113,8 @@ def _mutant(rest: str, surroundings: Surroundings) -> Reach:
         raise TargetError(f"mutant:{rest}: {error}") from error
     command, subject = (sys.executable, "-m", "nomos_mutants", made.name), package_folder("nomos_mutants")
     if isinstance(made, FunctionMutant):
-        return object_reach(made.interface, command, made.make, subject)
+        reach = object_reach(made.interface, command, made.make, subject)
+        return reach.over("wire") if made.outside else reach
     if not made.mode:
         return Reach(command=command, subject=subject)
     # The defect is in the file, so there has to be one.

@@ -1,5 +1,6 @@
 """One dead binary is one failed clause and the rest blocked by it, not sixty errors."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def test_a_dead_binary_fails_one_clause_and_says_why(
         assert word in ran.out
     assert ran.tally().get("errors", 0) == 0
     assert "Traceback" not in ran.text
+
+
+def test_what_broke_in_the_check_of_another_clause_only_is_shown(author: Runner, tmp_path: Path) -> None:
+    serve = f"exec {sys.executable} -m nomos_reference"
+    text = f'#!/bin/sh\nif [ -n "$NOMOS_LISTEN" ]; then {serve} config/json; fi\n{serve} config/files\n'
+    provider(tmp_path, text)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "nomos.toml").write_text('[config]\ndirectory = "data"\n')
+    ran = author("--nomos-provider=./provider", "-k", "CFG-INIT-001 or PROC-LISTEN-003")
+    assert ran.code == 1, ran.text
+    assert "broken: CFG-INIT-001" in ran.out
+    assert "it held when it was tried, and not for another check: Init with the good config answered" in ran.out
+    assert "mend      Start the provider by hand" in ran.out
 
 
 def test_a_file_that_is_not_executable_says_chmod(author: Runner, tmp_path: Path) -> None:

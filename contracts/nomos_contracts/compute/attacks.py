@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from nomos_contracts.compute.absence import absent
 from nomos_contracts.compute.fleet import code_of, shaped, told
 from nomos_contracts.compute.interface import BootstrapConfig, BootstrapScript, FeatureName
 from nomos_contracts.compute.sandbox import Execution, NoSandboxError, execute
-from nomos_contracts.compute.scripts import Plan, ScriptError, parse, plain_text
+from nomos_contracts.compute.scripts import Plan, ScriptError, parse
+from nomos_contracts.compute.texts import plain_text
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Blocked, Violation
 
@@ -89,17 +91,28 @@ def plan_of(script: BootstrapScript) -> Plan:
         raise Blocked(PARSES, str(error)) from error
 
 
-def run(scratch: Path, *plans: Plan) -> Execution:
-    """Run scripts in *scratch*, which is made.
+def run(scratch: Path, *plans: Plan, agent: str = "") -> Execution:
+    """Run scripts in *scratch*, which is made; *agent* is the address of the agent.
 
     Raises:
         Blocked: this machine cannot.
     """
     (scratch / "out").mkdir(parents=True, exist_ok=True)
     try:
-        return execute(plans, scratch, allow=str(scratch.parent))
+        return execute(plans, scratch, allow=str(scratch.parent), agent=agent)
     except NoSandboxError as error:
         raise Blocked("environment", str(error)) from error
+
+
+def expect_machine(done: Execution, cfg: BootstrapConfig, scratch: Path) -> None:
+    """Pass if scripts ended as they would have on a machine.
+
+    Raises:
+        Blocked: they asked for what an instance has and the sandbox has not.
+    """
+    lacking = absent(done, cfg.environment.values(), cfg.init_script or "", str(scratch))
+    if lacking:
+        raise Blocked("environment", f"the script could not be run to its end in the sandbox: {lacking}")
 
 
 def writer(out: Path, names: Mapping[str, str]) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nomos_contracts.compute.fleet import ENDED, FRESH
+from nomos_contracts.compute.fleet import ENDED, FRESH, code_of
 from nomos_contracts.compute.interface import InstanceStatus, ProviderInstance
 from nomos_contracts.provider import Answer
 from nomos_contracts.schedule import Disagreement, Step
 from nomos_contracts.violation import shorten
+
+USED_UP = ("INVALID_STATE", "ALREADY_EXISTS")
+"""Codes with which an idempotent spawn may refuse the pair of ids of an instance that is terminated."""
 
 
 @dataclass
@@ -49,9 +52,9 @@ class Book:
 
     def wrong(self, step: Step, answer: Answer) -> str | None:
         """Return what *answer* should have been, in words; None where it may be what it is."""
-        if not answer.ok:
-            return f"{step.kind} succeeds"
         number = int(step.args.get("number", 0))
+        if not answer.ok:
+            return None if self._refused(step, number, answer) else f"{step.kind} succeeds"
         if step.kind == "spawn":
             return self._spawn(number, answer.value)
         if step.kind == "get":
@@ -59,6 +62,12 @@ class Book:
         if step.kind == "list":
             return self._list(step, answer.value)
         return None
+
+    def _refused(self, step: Step, number: int, answer: Answer) -> bool:
+        """Say whether a failure is right: the pair of ids of a terminated instance may be used up."""
+        before = self.entries.get(number, [])
+        ended = self.idempotent and bool(before) and all(one.ended for one in before)
+        return step.kind == "spawn" and ended and code_of(answer) in USED_UP
 
     def _spawn(self, number: int, made: ProviderInstance) -> str | None:
         before = self.entries.get(number, [])
@@ -96,6 +105,8 @@ class Book:
 
     def write(self, step: Step, answer: Answer) -> None:
         """Note what a right answer says."""
+        if not answer.ok:
+            return
         number = int(step.args.get("number", 0))
         if step.kind == "spawn":
             entries = self.entries.setdefault(number, [])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.attacks import (
@@ -19,6 +21,7 @@ from nomos_contracts.compute.attacks import (
     REFUSALS,
     Trial,
     delimiters_of,
+    expect_machine,
     made,
     plan_of,
     run,
@@ -32,6 +35,25 @@ from nomos_contracts.compute.scripts import ScriptError, parse
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Violation, shorten
+
+AGENT: Final = "https://agent.example.com/nomos-agent"
+RUNS: Final = "nomos-user-script"
+
+
+STARTERS: Final = r"(at|crontab|docker|initctl|podman|rc-service|rc-update|service|systemctl|systemd-run|update-rc\.d) "
+"""What starts programs with variables of their own, so that nothing follows from those of the script."""
+OTHER_RUNS: Final = r"fetched-file .*(check|config|enrol|env|help|install|regist|verify|version)"
+"""How an agent is run that does not do its work yet, or is told where the variables stand."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A configuration, its number among the scripts that run, and where its user's script writes."""
+
+    number: int
+    cfg: BootstrapConfig
+    folder: Path
+    answer: Answer
 
 
 class BootstrapContract(Contract):
@@ -121,33 +143,56 @@ class BootstrapContract(Contract):
 
     @clause("CMP-BOOT-006")
     def test_variables_have_exactly_their_values(self, nomos_provider: InterfaceProvider, nomos_scratch: Path) -> None:
-        """As the user's script sees them when the script really runs; it runs once."""
+        """As the user's script and the agent see them when the script really runs; it runs once, after the download."""
         out = nomos_scratch / "arrive" / "out"
-        cases: list[tuple[dict[str, str], Path, Answer]] = []
+        cases: list[_Case] = []
         for kind, values in (("plain", PLAIN_VALUES), ("quotes", QUOTES), ("lines", LINES)):
             folder = out / kind
             folder.mkdir(parents=True)
             names = {f"NOMOS_V{number}": value for number, value in enumerate(values)}
-            cfg = bootstrap(environment=names, init_script=f"printf x >> {folder}/runs\n" + writer(folder, names))
+            noted = f"printf x >> {folder}/runs\necho {RUNS} >> {out.parent}/calls\n"
+            cfg = bootstrap(environment=names, agent_url=AGENT, init_script=noted + writer(folder, names))
             answer = shaped(nomos_provider.invoke("generate_bootstrap", cfg=cfg))
             if kind != "lines" or code_of(answer) not in REFUSALS:
                 script_of(answer)
-                cases.append((names, folder, answer))
-        done = run(out.parent, *(plan_of(answer.value) for _, _, answer in cases))
-        for names, folder, answer in cases:
-            self._expect_values(folder, names, done, answer)
+                cases.append(_Case(len(cases), cfg, folder, answer))
+        done = run(out.parent, *(plan_of(one.answer.value) for one in cases), agent=AGENT)
+        for one in cases:
+            self._expect_values(one, done)
+            self._expect_order(one, done)
+            self._expect_agent(one, done)
 
     @staticmethod
-    def _expect_values(folder: Path, names: Mapping[str, str], done: Execution, answer: Answer) -> None:
-        if not (folder / "done").exists():
-            raise Violation("the user's script runs", f"exit {done.code}: {shorten(done.output)}", answer)
-        for name, value in names.items():
-            seen = (folder / name).read_bytes()
+    def _expect_values(one: _Case, done: Execution) -> None:
+        if not (one.folder / "done").exists():
+            expect_machine(done, one.cfg, one.folder.parent.parent)
+            raise Violation("the user's script runs", f"exit {done.code}: {shorten(done.output)}", one.answer)
+        for name, value in one.cfg.environment.items():
+            seen = (one.folder / name).read_bytes()
             if seen != value.encode():
-                raise Violation(f"a variable is {value!r} in the user's script", shorten(seen), answer)
-        runs = (folder / "runs").read_text()
+                raise Violation(f"a variable is {value!r} in the user's script", shorten(seen), one.answer)
+        runs = (one.folder / "runs").read_text()
         if runs != "x":
-            raise Violation("the user's script runs once", f"{len(runs)} times", answer)
+            raise Violation("the user's script runs once", f"{len(runs)} times", one.answer)
+
+    @staticmethod
+    def _expect_order(one: _Case, done: Execution) -> None:
+        """The agent is there when the user's script runs, where it was seen to be fetched."""
+        calls = _calls_of(one, done)
+        fetched = next((at for at, call in enumerate(calls) if AGENT in call), None)
+        if fetched is not None and RUNS in calls[:fetched]:
+            raise Violation("the user's script runs after the agent is there", "it runs before", one.answer)
+
+    @staticmethod
+    def _expect_agent(one: _Case, done: Execution) -> None:
+        """The agent has the variables too, where it was seen to run, and by nothing else but the script."""
+        wanted = {name: value.encode() for name, value in one.cfg.environment.items()}
+        runs = [seen for number, seen in done.ran if number == one.number]
+        others = any(re.match(STARTERS, call) or re.match(OTHER_RUNS, call) for call in _calls_of(one, done))
+        if runs and not others and not any(wanted.items() <= seen.items() for seen in runs):
+            name = next(name for name, value in wanted.items() if runs[-1].get(name) != value)
+            got = shorten(runs[-1].get(name, b"not set"))
+            raise Violation(f"a variable is {one.cfg.environment[name]!r} for the agent", got, one.answer)
 
     @clause("CMP-BOOT-007")
     def test_values_of_variables_never_run(self, nomos_provider: InterfaceProvider, nomos_scratch: Path) -> None:
@@ -195,6 +240,7 @@ class BootstrapContract(Contract):
         if (out / "canary-0").exists():
             raise Violation("the user's script arrives whole", "a line of its data ran", *nomos_provider.answers[-1:])
         if not (out / "done").exists() or (out / "inert").read_text(encoding="utf-8") != inert + "\n":
+            expect_machine(done, bootstrap(init_script=script), scratch)
             got = f"exit {done.code}: {shorten(done.output)}"
             raise Violation("the user's script arrives whole and runs", got, *nomos_provider.answers[-1:])
 
@@ -224,8 +270,10 @@ class BootstrapContract(Contract):
                 if code_of(answer) not in REFUSALS:
                     raise Violation("INVALID_SPEC for a wrong checksum", told(answer), answer)
                 continue
-            run(scratch, plan_of(answer.value))
+            done = run(scratch, plan_of(answer.value))
             if (scratch / "out" / "done").exists() is not right:
+                if right:
+                    expect_machine(done, cfg, scratch)
                 wanted = "the user's script runs" if right else "a script with another checksum does not run"
                 raise Violation(wanted, "it does not" if right else "it does", answer)
 
@@ -236,6 +284,12 @@ class BootstrapContract(Contract):
         size = len(script.content.encode())
         if size > 16 * 1024:
             raise Violation("at most 16 KiB", f"{size} bytes", *nomos_provider.answers[-1:])
+
+
+def _calls_of(one: _Case, done: Execution) -> list[str]:
+    """Return the calls of the script of *one* alone."""
+    start = done.calls.index(f"nomos-plan {one.number}")
+    return list(itertools.takewhile(lambda call: not call.startswith("nomos-plan "), done.calls[start + 1 :]))
 
 
 def _with(part: str, text: str) -> BootstrapConfig:

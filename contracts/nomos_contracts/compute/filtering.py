@@ -43,8 +43,8 @@ def stock_of(fleet: Fleet) -> Stock:
         "plain": {"role": mark, "tier": "a"},
         "longer": {"role": mark + "x", "tier": "a"},
         "shorter": {"role": mark[:-1], "tier": "a"},
-        "prefixed": {"role": "x" + mark},
-        "upper": {"role": mark.upper() + "É"},
+        "prefixed": {"role": "x" + mark, mark: "role "},
+        "upper": {"role": mark.upper(), "rôle": "É"},
         "other key": {"role2": mark, "tier": "b"},
         "swapped": {mark: "role"},
         "both": {"role": mark, "tier": "b", "owner": ""},
@@ -143,13 +143,14 @@ class FilterContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Each region of the samples, and a made-up one."""
+        """Each region of the samples, a made-up one, and names that are nearly a region's."""
         regions = nomos_samples.regions[: 2 if "multi_region" in nomos_provider.capabilities else 1]
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = {one: fleet.spawn(region=one) for one in regions}
             fleet.visible(made.values())
             stock = Stock(fleet, made, {one: {} for one in made})
-            for one in (*regions, f"no-{fleet.name()}"):
+            nearly = [near for one in regions for near in (one[:-1], one[1:], one.upper(), one + " ") if near]
+            for one in dict.fromkeys((*regions, f"no-{fleet.name()}", *nearly)):
                 expect_exactly(stock, ListFilter(region=one), {made[one].id} if one in made else set())
 
     @clause("CMP-FILTER-004")
@@ -174,6 +175,9 @@ class FilterContract(Contract):
                 {"role": fleet.mark[:-1]},
                 {"role2": fleet.mark},
                 {fleet.mark: "role"},
+                {fleet.mark: "role "},
+                {"role": fleet.mark.upper()},
+                {"rôle": "É"},
                 {"nomos-check": fleet.mark},
             )
             for tags in asked:

@@ -31,6 +31,7 @@ from nomos_contracts.compute.interface import (
     TaskType,
 )
 from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.compute.texts import plain_text, without_comments
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
@@ -272,7 +273,6 @@ def with_tailscale() -> Any:
 
 
 def installs(content: str, plain: str) -> bool:
-    """Whether a script speaks of tailscale where the one without the feature does not, in its text or inside base64."""
-    from nomos_contracts.compute.scripts import plain_text
-
-    return "tailscale" in plain_text(content).lower() and "tailscale" not in plain_text(plain).lower()
+    """Whether a script speaks of tailscale where the one without the feature does not; in comments it may."""
+    spoken, before = (without_comments(plain_text(one)).lower() for one in (content, plain))
+    return "tailscale" in spoken and "tailscale" not in before

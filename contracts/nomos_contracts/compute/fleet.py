@@ -375,7 +375,8 @@ def fleet_of(
 ) -> Generator[Fleet]:
     """Yield a fleet on *provider*; all that it spawned is terminated afterwards, whatever happens."""
     fleet = Fleet(provider, samples, target.limits, random)
-    fleet.mark = fleet.name()
+    # With a letter, for checks of upper and lower case.
+    fleet.mark = f"m{fleet.name()}"
     fleet.remember()
     try:
         yield fleet

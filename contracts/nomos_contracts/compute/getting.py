@@ -13,6 +13,8 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.provider import InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Blocked, Violation
 
+AT_ONCE = 8
+
 REFUSALS = ("", "INVALID_SPEC", "NOT_FOUND")
 """Codes of an answer about an id that no instance can have; empty for None."""
 
@@ -40,9 +42,10 @@ class GetContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Each of three instances, as itself."""
+        """Each of three instances, as itself; also asked for by eight callers at once."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            for made in fleet.spawn_many(3):
+            instances = fleet.spawn_many(3)
+            for made in instances:
 
                 def look(wanted: str = made.id) -> object:
                     answer = shaped(nomos_provider.invoke("get", provider_id=wanted))
@@ -54,6 +57,11 @@ class GetContract(Contract):
                     raise Violation(f"get answers {made.id} within {fleet.settle:g} s", told(answer), answer)
                 if answer.value.id != made.id:
                     raise Violation(f"get of {made.id} answers that instance", words(answer.value), answer)
+            wanted = [instances[number % 3].id for number in range(AT_ONCE)]
+            pending = [nomos_provider.start("get", provider_id=one) for one in wanted]
+            for asked, answer in zip(wanted, [one.answer() for one in pending], strict=True):
+                if shaped(answer).ok and answer.value is not None and answer.value.id != asked:
+                    raise Violation(f"get of {asked} beside others answers that instance", words(answer.value), answer)
 
     @clause("CMP-GET-002")
     def test_gives_nothing_for_an_id_of_nobody(

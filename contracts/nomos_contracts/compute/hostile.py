@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nomos_contracts.compute.fleet import Fleet, bootstrap
 from nomos_contracts.compute.interface import (
+    BootstrapConfig,
     BootstrapFeature,
     CreateSnapshotOptions,
     FeatureName,
@@ -42,9 +43,11 @@ SECRET: Final = "nomos-secret-5f2d1c"  # noqa: S105 # made up, so that it can be
 LARGE: Final = 2**62
 
 
-def secret_bootstrap() -> Any:
-    """Return a bootstrap configuration all of whose secrets can be looked for."""
-    return bootstrap(registration_token=SECRET, environment={"NOMOS_PASSWORD": SECRET})
+def secret_bootstrap(plain: BootstrapConfig | None = None) -> BootstrapConfig:
+    """Return a bootstrap configuration, *plain* if one is given, all of whose secrets can be looked for."""
+    given = plain or bootstrap()
+    names = (*(given.environment or {}), "NOMOS_PASSWORD")
+    return replace(given, registration_token=SECRET, environment=dict.fromkeys(names, SECRET))
 
 
 def hostile_spawns(fleet: Fleet) -> Iterator[dict[str, Any]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import Configured, Fleet, code_of, fleet_of, shaped, told
+from nomos_contracts.compute.fleet import SPAWN, Configured, Fleet, code_of, fleet_of, shaped, told
 from nomos_contracts.compute.interface import ListFilter, SpawnOptions
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import InterfaceProvider, TargetFacts
-from nomos_contracts.violation import Violation, shorten
+from nomos_contracts.violation import Blocked, Violation, shorten
 
 AT_ONCE = 8
 GIVE_UP = (0.0005, 0.002, 0.01, 0.05)
@@ -19,6 +20,15 @@ GIVE_UP = (0.0005, 0.002, 0.01, 0.05)
 
 LATE = (0.02, 0.1)
 """The same for a spawn that is known to answer late."""
+
+OTHERS = 8
+"""So many other spawns come between a spawn and the same one again."""
+
+LATER = 2.0
+"""Seconds after which the same spawn is asked for once more, where `limits.settle` is no less."""
+
+LARGE = (11 + 2**32, 2**53, 2**53 + 1)
+"""Numbers that are another one, or each other, where they are kept in 32 bits or as doubles."""
 
 REFUSALS = ("ALREADY_EXISTS", "INVALID_SPEC", "INVALID_STATE")
 
@@ -74,11 +84,20 @@ class IdempotencyContract(Contract):
         with fleet_of(nomos_fresh, nomos_samples, nomos_target, nomos_random) as fleet:
             options = once(fleet)
             ids = {fleet.spawn(options).id}
+            began = time.monotonic()
             ids |= {self._again(fleet, options) for _ in range(2)}
             for one in tuple(ids):
                 fleet.running(one)
             ids.add(self._again(fleet, options))
             expect_one(fleet, options, ids, "for the same control id and instance id")
+            for _ in range(OTHERS):
+                fleet.spawn()
+            ids.add(self._again(fleet, options))
+            expect_one(fleet, options, ids, f"for the same ids again after {OTHERS} others")
+            wait = min(fleet.settle, LATER)
+            fleet.poll(began + wait - time.monotonic(), lambda: False)
+            ids.add(self._again(fleet, options))
+            expect_one(fleet, options, ids, f"for the same ids again after {wait:g} s")
 
     @staticmethod
     def _again(fleet: Fleet, options: SpawnOptions) -> str:
@@ -158,14 +177,23 @@ class IdempotencyContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Another control plane with the same number, another number, and pairs that look alike when joined."""
+        """Another control plane with the same number, another number, and pairs that look alike when joined.
+
+        Numbers of up to 64 bits are told apart, or refused.
+        """
         with fleet_of(nomos_fresh, nomos_samples, nomos_target, nomos_random) as fleet:
             control = f"nomos-{fleet.mark}"
             pairs = [(control, 11), (control, 12), (control + "x", 11), (control + "1", 1), (control.upper(), 11)]
             pairs += [(control + "-1", 1), (control, 111), (control + "-11", 1)]
+            pairs += [(control, number) for number in LARGE]
             seen: dict[str, tuple[str, int]] = {}
             for control_id, number in pairs:
-                found = fleet.spawn(control_id=control_id, instance_id=number).id
+                answer = shaped(fleet.try_spawn(control_id=control_id, instance_id=number))
+                if number in LARGE and code_of(answer) == "INVALID_SPEC":
+                    continue
+                if answer.code != "OK" or not answer.value.id:
+                    raise Blocked(SPAWN, f"spawn gave no instance: {told(answer)}")
+                found = str(answer.value.id)
                 if found in seen:
                     raise Violation(
                         f"{(control_id, number)} and {seen[found]} are two instances",

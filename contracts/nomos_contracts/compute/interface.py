@@ -70,6 +70,9 @@ CAPABILITIES: Final = (
 FLAGS_CLAUSE: Final = "CMP-FLAG-001"
 """The clause that a provider breaks whose flags are not among them, so that it cannot be made at all."""
 
+LOOK: Final = "list"
+"""The method that checks about processes call: it does work, needs no argument and changes nothing."""
+
 Flags = frozenset[str] | Mapping[str, bool]
 """How a provider declares its flags: the set of those that are on, or each with its value."""
 
@@ -183,7 +186,7 @@ class SupportsSpot(Protocol):
     """Gated by ``spot``."""
 
     async def request_spot_instance(self, options: SpotOptions) -> SpotRequest:
-        """Ask for a spot instance; one that comes carries the request's id in `spot_request_id`."""
+        """Ask for a spot instance; one that comes has its region, tags, and its id in `spot_request_id`."""
         ...
 
     async def cancel_spot_request(self, request_id: str) -> None:
@@ -258,6 +261,7 @@ __all__ = [
     "FLAGS_CLAUSE",
     "HOOKS",
     "INTERFACE",
+    "LOOK",
     "BootstrapConfig",
     "BootstrapFeature",
     "BootstrapFormat",

@@ -15,6 +15,9 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.provider import InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Violation, shorten
 
+OTHERS = 20
+"""At most so many instances that the check did not make are looked at."""
+
 LIVE_STATUSES = tuple(one for one in InstanceStatus if one not in ENDED)
 
 
@@ -53,7 +56,7 @@ class ListContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """What never changes, and the status of what runs."""
+        """What never changes, and the status of what runs; whatever else list shows is known to get too."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = fleet.spawn_many(2)
             fleet.run_all(made)
@@ -69,6 +72,12 @@ class ListContract(Contract):
 
                 if not fleet.poll(fleet.settle, _quiet, agreed):
                     raise Violation(f"get and list agree about {one.id}", agreed(), *nomos_provider.answers[-2:])
+            if unknown := _unknown(fleet):
+                raise Violation(
+                    f"get knows what list shows within {fleet.settle:g} s",
+                    f"get answers nothing for {unknown[0]}, which list goes on showing",
+                    *nomos_provider.answers[-2:],
+                )
 
     @clause("CMP-LIST-003")
     def test_shows_more_than_one_page(
@@ -149,6 +158,31 @@ class ListContract(Contract):
                     shorten(shown),
                     *nomos_provider.answers[-1:],
                 )
+
+
+def _unknown(fleet: Fleet) -> list[str]:
+    """Return the ids of what list goes on showing as alive, and get never knew; others may end what is theirs."""
+    suspects: list[str] | None = None
+
+    def look() -> bool:
+        nonlocal suspects
+        alive = {one.id: one.region for one in fleet.shown() if one.status not in ENDED}
+        if suspects is None:
+            others = sorted(alive.keys() - set(fleet.ids))
+            suspects = fleet.random.sample(others, min(len(others), OTHERS))
+        suspects = [one for one in suspects if one in alive and not _known(fleet, one, alive[one])]
+        return not suspects
+
+    fleet.poll(fleet.settle, look)
+    return suspects or []
+
+
+def _known(fleet: Fleet, instance_id: str, region: str | None) -> bool:
+    """Say whether get knows an instance, if need be in its region; a get that fails is another clause's matter."""
+    answer = fleet.provider.invoke("get", provider_id=instance_id)
+    if answer.ok and answer.value is None and region is not None:
+        answer = fleet.provider.invoke("get", provider_id=instance_id, region=region)
+    return not answer.ok or answer.value is not None
 
 
 def _quiet(complaint: Callable[[], str]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -23,6 +25,9 @@ NAMED: Mapping[str, str] = {
     "interrupted": "SPOT_INTERRUPTED",
 }
 """Samples that provoke one code each."""
+
+LOOKS, PAUSE = 3, 1.5
+"""So often a time to wait is looked at, and seconds in between: more than one, since it may be whole seconds."""
 
 
 class NeverFailedError(Exception):
@@ -52,6 +57,32 @@ def provoke(
             if answer.code != "OK":
                 return answer
     raise NeverFailedError(f"{how.calls} calls of {how.method} succeed")
+
+
+def waits(
+    how: Provocation, configured: Configured, samples: ComputeSamples, target: TargetFacts, random: Random
+) -> Sequence[tuple[float, float]]:
+    """Provoke a failure again and again; return when, and for how many seconds it says to wait, while it says so."""
+    seen: list[tuple[float, float]] = []
+    with fleet_of(configured(how.config), samples, target, random) as fleet:
+        for _ in range(how.calls + LOOKS):
+            answer = fleet.adopt(_call(fleet.provider, how, fleet.options(**_changes(how))))
+            wait = answer.details.get("retry_after")
+            if answer.code == "OK" and not seen:
+                continue
+            if not isinstance(wait, int | float):
+                break
+            seen.append((time.monotonic(), wait))
+            if len(seen) == LOOKS:
+                break
+            fleet.poll(PAUSE, lambda: False)
+    return seen
+
+
+def shrinks(seen: Sequence[tuple[float, float]]) -> bool:
+    """Say whether times to wait go by far faster than time, each time: they are in a smaller unit than seconds."""
+    pairs = itertools.pairwise(seen)
+    return len(seen) == LOOKS and all(before - after > 100 * (then - now) for (now, before), (then, after) in pairs)
 
 
 def _changes(how: Provocation) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
+from nomos_contracts.compute.fleet import fleet_of
+from nomos_contracts.compute.leftovers import Leftovers
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import InterfaceProvider, TargetFacts
@@ -87,24 +89,25 @@ class RegistrationContract(Contract):
             raise Violation("all workflows name one provider", shorten([one.provider for one in workflows.values()]))
 
     @clause("CMP-REG-003")
-    def test_workflows_refuse_what_they_cannot_use(self, nomos_provider: InterfaceProvider) -> None:
+    def test_workflows_refuse_what_they_cannot_use(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
         """With INVALID_SPEC, before anything is done."""
-        before = nomos_provider.invoke("list")
         workflows: Mapping[str, Any] = _subject(nomos_provider, "workflows", "workflows of its own")
-        for name, one in workflows.items():
-            for arguments in NONSENSE:
-                try:
-                    one.validate_input(dict(arguments))
-                except ProviderError as error:
-                    if error.code != "INVALID_SPEC":
-                        raise Violation(f"{name} refuses {arguments} with INVALID_SPEC", error.code) from error
-                except Exception as error:
-                    raise Violation(f"{name} refuses {arguments} with INVALID_SPEC", f"raised {error!r}") from error
-                else:
-                    raise Violation(f"{name} refuses {arguments}", "it takes them")
-        after = nomos_provider.invoke("list")
-        if before.ok and after.ok and {o.id for o in after.value} - {o.id for o in before.value}:
-            raise Violation("validation creates nothing", told_ids(after.value), after)
+
+        def refused() -> bool:
+            for name, one in workflows.items():
+                for arguments in NONSENSE:
+                    _expect_refusal(name, one, arguments)
+            return True
+
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            if left := Leftovers(fleet).of(refused):
+                raise Violation("validation creates nothing", shorten(left), *nomos_provider.answers[-1:])
 
     @clause("CMP-REG-004")
     def test_workflows_take_back_what_was_never_done(self, nomos_provider: InterfaceProvider) -> None:
@@ -123,6 +126,13 @@ async def _compensate(workflow: Any) -> None:
     await workflow.compensate({"nomos": 1}, None)
 
 
-def told_ids(instances: Any) -> str:
-    """Return ids in a few words."""
-    return shorten([one.id for one in instances])
+def _expect_refusal(name: str, workflow: Any, arguments: Mapping[str, Any]) -> None:
+    try:
+        workflow.validate_input(dict(arguments))
+    except ProviderError as error:
+        if error.code != "INVALID_SPEC":
+            raise Violation(f"{name} refuses {arguments} with INVALID_SPEC", error.code) from error
+    except Exception as error:
+        raise Violation(f"{name} refuses {arguments} with INVALID_SPEC", f"raised {error!r}") from error
+    else:
+        raise Violation(f"{name} refuses {arguments}", "it takes them")

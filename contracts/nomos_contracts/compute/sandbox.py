@@ -13,60 +13,20 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from shlex import quote
 from typing import Final
 
+from nomos_contracts.compute.machine import FAKE, RUNNERS, SYSTEM, furnish
 from nomos_contracts.compute.scripts import Plan
 
 SECONDS: Final = 15.0
 """A script whose commands are all stand-ins takes far less."""
 
-REAL: Final = """
-    awk base64 basename cat chmod cp cut date dirname echo env expr false find grep head id install ln
-    ls mkdir mktemp mv od printf pwd readlink realpath rm rmdir sed seq sh sha256sum sort tail tee test
-    touch tr true uname uniq wc xargs bash
-""".split()  # noqa: SIM905 # words, not code
-"""Commands that work on files alone; they are the machine's own."""
-
-FAKE: Final = """
-    add-apt-repository apk apt apt-get apt-key chown chpasswd curl dnf docker dockerd dpkg fdisk getent
-    gpg groupadd halt hostname hostnamectl ifconfig ip iptables journalctl lsblk mkfs modprobe mount
-    nvidia-smi passwd poweroff reboot rpm runuser service shutdown sleep snap ss su sudo swapoff sysctl
-    systemctl systemd-run tailscale tailscaled tar timedatectl timeout ufw umount unzip
-    update-ca-certificates update-rc.d useradd usermod wget yum zypper nohup setsid
-""".split()  # noqa: SIM905 # words, not code
-"""Commands that would change the machine or ask others: they note how they were called and succeed."""
-
 COVERED: Final = ("/etc", "/opt", "/var", "/usr/local", "/root", "/home", "/srv", "/run", "/tmp")  # noqa: S108 # hidden, not used
-
-_STAND_IN: Final = """#!/bin/sh
-name="${0##*/}"
-printf '%s\\n' "$name $*" >> "$NOMOS_CALLS"
-target=""
-while [ $# -gt 0 ]; do
-  case "$1" in
-    -o|-O|--output|--output-document) target="${2:-}"; [ $# -gt 1 ] && shift ;;
-    --output=*|--output-document=*) target="${1#*=}" ;;
-  esac
-  shift
-done
-case "$name" in
-  curl|wget) if [ -n "$target" ] && [ "$target" != "-" ]; then printf '#!/bin/sh\\nexit 0\\n' > "$target"; fi ;;
-esac
-exit 0
-"""
-
-_RUNNER: Final = """#!/bin/sh
-name="${0##*/}"
-case "$name" in timeout|runuser) shift ;; esac
-while [ $# -gt 0 ]; do case "$1" in -*|*=*) shift ;; *) break ;; esac; done
-exec "$@"
-"""
-"""For commands whose meaning is to run another one."""
 
 
 class NoSandboxError(RuntimeError):
@@ -75,18 +35,34 @@ class NoSandboxError(RuntimeError):
 
 @dataclass(frozen=True)
 class Execution:
-    """How a script ended: exit code (negative for a signal), the end of its output, and the calls of stand-ins."""
+    """How scripts ended.
+
+    Attributes:
+        code: the exit code, negative for a signal.
+        output: the end of what they said.
+        calls: the calls of stand-ins in order; before those of each script stands ``nomos-plan`` and its number.
+        notes: what scripts asked for that a sandbox cannot give.
+        ran: each run of what was fetched from the agent's address: the number of the script that fetched it, and the
+            variables of the run.
+    """
 
     code: int
     output: str
     calls: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    ran: tuple[tuple[int, Mapping[str, bytes]], ...] = ()
 
 
 @cache
 def namespaces() -> tuple[str, ...]:
     """Return the command that gives a process namespaces of its own, empty where there is none."""
     found = shutil.which("unshare")
-    for flags in (("-m", "-p", "-f"), ("-r", "-m", "-p", "-f")):
+    for flags in (
+        ("-m", "-p", "-f", "-n"),
+        ("-r", "-m", "-p", "-f", "-n"),
+        ("-m", "-p", "-f"),
+        ("-r", "-m", "-p", "-f"),
+    ):
         command = (found or "unshare", *flags, "--kill-child")
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             probe = [*command, "sh", "-c", "mount -t tmpfs none /mnt"]
@@ -100,16 +76,18 @@ def writes_outside(plan: Plan) -> bool:
     if any(path != "/nomos-script" for path in plan.files):
         return True
     text = b"\n".join(line for data in plan.files.values() for line in data.splitlines()[1:]).decode(errors="replace")
+    text += "\n".join(part for command in plan.commands for part in command[1:] if part != "/nomos-script")
     return bool(re.search(r"(?<![\w:/.])/(?!dev/null\b)[a-z]", text))
 
 
-def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "") -> Execution:
+def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "", agent: str = "") -> Execution:
     """Run what scripts do, one after another, each in a folder of its own below *scratch*.
 
     Args:
         plans: the scripts; one that fails does not stop the next.
         scratch: a folder; what the scripts leave there can be read afterwards.
         allow: a path that may stand in a script although it is absolute: that of the scratch folder.
+        agent: the address of the agent; what is fetched from there can be run, and is written where there is no file.
 
     Returns:
         How they ended: the code of the last one that failed, 0 where none did.
@@ -125,7 +103,8 @@ def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "") -> Executi
                 "the script writes outside its folder, and this machine has no mount namespaces (`unshare`)"
             )
     driver = scratch / "driver.sh"
-    lines = _driver(plans, scratch, _tools(scratch), isolated=bool(command))
+    tools = furnish(scratch, plans, agent=agent, isolated=bool(command))
+    lines = _driver(plans, scratch, tools, isolated=bool(command))
     driver.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with (scratch / "output").open("wb") as output:
         process = subprocess.Popen(
@@ -144,54 +123,85 @@ def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "") -> Executi
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    calls = scratch / "calls"
+    said = _read(scratch / "output") + _read(scratch / "logged")
+    calls = tuple(_read(scratch / "calls").splitlines())
+    if plans and not calls:
+        raise NoSandboxError(f"its mount namespaces cannot be furnished: {said[-300:].strip() or f'exit {code}'}")
+    if code == -signal.SIGKILL:
+        with (scratch / "notes").open("a", encoding="utf-8") as notes:
+            notes.write(f"the script did not end within {SECONDS:g} s\n")
     return Execution(
         code,
-        (scratch / "output").read_bytes()[-2000:].decode(errors="replace"),
-        tuple(calls.read_text(encoding="utf-8", errors="replace").splitlines()) if calls.exists() else (),
+        said[-4000:],
+        calls,
+        tuple(dict.fromkeys(_read(scratch / "notes").splitlines())),
+        tuple(_runs(scratch / "fetched", agent)),
     )
 
 
-def _tools(scratch: Path) -> Path:
-    folder = scratch / "bin"
-    folder.mkdir()
-    for name in REAL:
-        found = shutil.which(name)
-        if found:
-            (folder / name).symlink_to(found)
-    for text, names in ((_STAND_IN, FAKE), (_RUNNER, ("sudo", "nohup", "setsid", "timeout"))):
-        body = scratch / f"stand-in-{len(names)}"
-        body.write_text(text, encoding="utf-8")
-        body.chmod(0o755)
-        for name in names:
-            (folder / name).unlink(missing_ok=True)
-            (folder / name).symlink_to(body)
-    return folder
+def _read(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace") if path.exists() else ""
+
+
+def _runs(folder: Path, agent: str) -> Iterator[tuple[int, Mapping[str, bytes]]]:
+    """Yield the variables of each run of what was fetched from the agent's address."""
+    for one in sorted(folder.glob("*.ran-*")):
+        fetched = folder / one.name.partition(".")[0]
+        if agent and _read(fetched) == agent:
+            pairs = (pair.partition(b"=") for pair in one.read_bytes().split(b"\0") if pair)
+            number = int(_read(fetched.with_suffix(".plan")) or 0)
+            yield number, {name.decode(errors="replace"): value for name, _, value in pairs}
 
 
 def _driver(plans: Sequence[Plan], scratch: Path, tools: Path, *, isolated: bool) -> Iterator[str]:
     here = quote(str(scratch))
     yield "set -e"
     if isolated:
-        yield f"mount --bind {here} /mnt"
-        for folder in COVERED:
-            yield f"[ ! -d {folder} ] || mount -t tmpfs none {folder}"
-        yield f"mkdir -p {here} && mount --bind /mnt {here} && mkdir -p /tmp"
-        yield "mount -o remount,bind,ro / || exit 97"
-        yield f"cd {here}"
+        yield from _isolation(scratch)
     home = "/root" if isolated else str(scratch / "home")
     temporary = "/tmp" if isolated else str(scratch / "tmp")  # noqa: S108 # in memory, in the namespace
     yield f"mkdir -p {quote(home)} {quote(temporary)}"
-    yield f"export PATH={quote(str(tools))} HOME={quote(home)} TMPDIR={quote(temporary)} LANG=C.UTF-8"
-    yield f"export NOMOS_CALLS={quote(str(scratch / 'calls'))}"
+    path = f"{tools}:{SYSTEM}" if isolated else str(tools)
+    yield f"export PATH={quote(path)} HOME={quote(home)} TMPDIR={quote(temporary)} LANG=C.UTF-8"
     yield "code=0"
     for number, plan in enumerate(plans):
         part = scratch / "parts" / str(number)
         part.mkdir(parents=True)
+        yield f"echo {number} > {here}/plan; echo nomos-plan {number} >> {here}/calls"
         yield f"( cd {quote(str(part))}; set -e"
         yield from _steps(plan, part)
         yield ") || code=$?"
+    if isolated:
+        # What a script says through `tee` or `logger` arrives a little later.
+        yield f"[ $code = 0 ] || {here}/pause 0.2 2>/dev/null || :"
+        yield f"cat /var/log/*.log /var/log/*/*.log /tmp/*.log 2>/dev/null | tail -c 4000 >> {here}/logged || :"
     yield "exit $code"
+
+
+def _isolation(scratch: Path) -> Iterator[str]:
+    """Cover what scripts write to with memory, and lay the files of a machine there and stand-ins over its programs."""
+    here = quote(str(scratch))
+    yield f"mkdir -p {here}/dev && mount -t tmpfs none {here}/dev && mkdir {here}/dev/shm {here}/dev/pts"  # noqa: S108
+    yield "for one in null zero full random urandom; do"
+    yield f": > {here}/dev/$one; [ ! -e /dev/$one ] || mount --bind /dev/$one {here}/dev/$one; done"
+    yield f"for one in console tty kmsg ttyS0 log; do : > {here}/dev/$one; mount --bind /dev/null {here}/dev/$one; done"
+    yield f"ln -s /proc/self/fd {here}/dev/fd; ln -s fd/0 {here}/dev/stdin"
+    yield f"ln -s fd/1 {here}/dev/stdout; ln -s fd/2 {here}/dev/stderr"
+    yield f"mount --bind {here} /mnt && mount --rbind {here}/dev /dev && umount -l {here}/dev"
+    for folder in COVERED:
+        yield f"[ ! -d {folder} ] || mount -t tmpfs none {folder}"
+    yield f"mkdir -p {here} && mount --bind /mnt {here} && mkdir -p /tmp"
+    yield f": > {here}/pause; mount --bind /usr/bin/sleep {here}/pause 2>/dev/null || :"
+    yield "mount -o remount,bind,ro / || exit 97"
+    yield f"cp -R {here}/machine/. / 2>/dev/null || :"
+    yield f"cp -P {here}/bin/* /usr/local/sbin/ 2>/dev/null || :"
+    names = " ".join(sorted({*FAKE, *RUNNERS} - {"mount"}))
+    # One overlay for each folder; where the system has none, each program that is there is covered.
+    for folder in ("/usr/sbin", "/usr/bin"):
+        yield f"mount -t overlay none -o lowerdir={here}/laid:{folder} {folder} 2>/dev/null ||"
+        yield f"for name in {names} mount; do"
+        yield f"[ ! -f {folder}/$name ] || [ -L {folder}/$name ] || mount --bind {here}/bin/$name {folder}/$name; done"
+    yield f"cd {here}"
 
 
 def _steps(plan: Plan, folder: Path) -> Iterator[str]:
@@ -204,5 +214,8 @@ def _steps(plan: Plan, folder: Path) -> Iterator[str]:
             continue
         yield f"mkdir -p -- {quote(str(Path(path).parent))} && cp {quote(str(part))} {quote(path)}"
         yield f"chmod 0755 {quote(path)}"
+    # One that fails does not keep cloud-init or systemd from the next.
+    yield "failed=0"
     for one in plan.commands:
-        yield " ".join(quote(places.get(part, part)) for part in one)
+        yield " ".join(quote(places.get(part, part)) for part in one) + " || failed=$?"
+    yield "exit $failed"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 import yaml
 
 from nomos_contracts.compute.interface import BootstrapFormat, BootstrapScript
+from nomos_contracts.violation import Blocked
 from nomos_proto.kinds import is_map, is_sequence
 
 PARSE_SECONDS: Final = 10.0
@@ -38,7 +40,17 @@ CLOUD_KEYS: Final = frozenset(
 )
 """Top-level keys that cloud-init knows; any other is an error in its schema."""
 
+SHELLS: Final = frozenset({"ash", "bash", "dash", "ksh", "mksh", "sh", "zsh"})
 IGNITION_KEYS: Final = frozenset({"ignition", "kernelArguments", "passwd", "storage", "systemd"})
+OTHER_USER_DATA: Final = (
+    "Content-Type:",
+    "MIME-Version:",
+    "## template:",
+    "#include",
+    "#cloud-boothook",
+    "#part-handler",
+)
+"""How user data begins that cloud-init takes and this module does not read."""
 ENCODINGS: Final = frozenset({"b64", "base64", "gz+b64", "gz+base64", "gz", "gzip", "text/plain"})
 
 
@@ -59,6 +71,7 @@ def parse(script: BootstrapScript) -> Plan:
 
     Raises:
         ScriptError: the program would refuse it.
+        Blocked: it is one for a program that this machine does not have.
     """
     readers: Mapping[BootstrapFormat, Callable[[str], Plan]] = {
         BootstrapFormat.SHELL: _shell,
@@ -68,31 +81,64 @@ def parse(script: BootstrapScript) -> Plan:
     return readers[script.format](script.content)
 
 
+def interpreter_of(content: str) -> tuple[str, ...]:
+    """Return the program, with its arguments, that the first line of a script names.
+
+    Raises:
+        ScriptError: it names none.
+    """
+    head = content.split("\n", 1)[0]
+    words = head[2:].split() if head.startswith("#!") else []
+    if words and words[0].rsplit("/", 1)[-1] == "env":
+        words = [one for one in words[1:] if one != "-S" and "=" not in one]
+    if not words:
+        raise ScriptError("a shell script begins with #! and its interpreter")
+    return (words[0].rsplit("/", 1)[-1], *words[1:])
+
+
+def _shell_of(words: Sequence[str]) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Return the shell that a first line names, as this machine has it, and its options.
+
+    Raises:
+        Blocked: this machine has none of the name.
+    """
+    name, rest = (words[1], words[2:]) if words[0] == "busybox" and len(words) > 1 else (words[0], words[1:])
+    ways = {"ash": (("ash",), ("busybox", "ash"), ("dash",)), "sh": (("sh",),)}
+    if name not in SHELLS:
+        raise Blocked("environment", f"the script is one for {name}, which is no shell that the contract can read")
+    for way in ways.get(name, ((name,),)):
+        if shutil.which(way[0]):
+            return way, rest
+    raise Blocked("environment", f"the script is one for {name}: install {name} on this machine")
+
+
 @cache
-def syntax_error(content: str) -> str:
+def syntax_error(content: str, shell: tuple[str, ...] = ("sh",)) -> str:
     """Return what a shell says about the syntax of *content*; empty where it is right."""
     done = subprocess.run(
-        ["/bin/sh", "-n"], input=content.encode(), capture_output=True, timeout=PARSE_SECONDS, check=False
+        [*shell, "-n"], input=content.encode(), capture_output=True, timeout=PARSE_SECONDS, check=False
     )
     return done.stderr.decode(errors="replace").strip() or "it is wrong" if done.returncode else ""
 
 
-def _check_shell(content: str) -> None:
-    wrong = "it holds a NUL character" if "\0" in content else syntax_error(content)
+def _check_shell(content: str, shell: tuple[str, ...] = ("sh",)) -> None:
+    wrong = "it holds a NUL character" if "\0" in content else syntax_error(content, shell)
     if wrong:
-        raise ScriptError(f"`sh -n` refuses it: {wrong[:300]}")
+        raise ScriptError(f"`{' '.join(shell)} -n` refuses it: {wrong[:300]}")
 
 
 def _shell(content: str) -> Plan:
-    if not content.startswith("#!"):
-        raise ScriptError("a shell script begins with #! and its interpreter")
-    _check_shell(content)
-    return Plan(files={"/nomos-script": content.encode()}, commands=(("sh", "/nomos-script"),))
+    shell, options = _shell_of(interpreter_of(content))
+    _check_shell(content, shell)
+    return Plan(files={"/nomos-script": content.encode()}, commands=((*shell, *options, "/nomos-script"),))
 
 
 def _cloud_init(content: str) -> Plan:
     if content.startswith("#!"):
         return _shell(content)
+    other = next((one for one in OTHER_USER_DATA if content.startswith(one)), None)
+    if other:
+        raise Blocked("environment", f"user data that begins with {other!r} is right, and cannot be read here")
     if content.split("\n", 1)[0].rstrip() != "#cloud-config":
         raise ScriptError("user data begins with the line #cloud-config, or is a shell script")
     try:
@@ -113,17 +159,21 @@ def _cloud_init(content: str) -> Plan:
 
 
 def _commands(document: Mapping[str, Any], key: str) -> Iterator[tuple[str, ...]]:
+    """Yield the one command of all of *key*: cloud-init writes them into one script, a line each."""
     found = document.get(key, [])
     if not is_sequence(found):
         raise ScriptError(f"{key} is a list")
+    lines: list[str] = []
     for one in found:
         if isinstance(one, str):
-            _check_shell(one)
-            yield ("sh", "-c", one)
+            lines.append(one)
         elif is_sequence(one) and one and all(isinstance(part, str) for part in one):
-            yield tuple(one)
+            lines.append(shlex.join(one))
         elif one is not None:
             raise ScriptError(f"each command of {key} is a string or a list of strings")
+    if lines:
+        _check_shell("\n".join(lines) + "\n")
+        yield ("sh", "-c", "\n".join(lines))
 
 
 def _written(found: Any) -> Iterator[tuple[str, bytes]]:
@@ -196,14 +246,3 @@ def _ignition_commands(found: Any) -> Iterator[tuple[str, ...]]:
         for line in str(one.get("contents", "")).splitlines():
             if line.startswith("ExecStart="):
                 yield tuple(shlex.split(line.removeprefix("ExecStart=").lstrip("@-:+!")))
-
-
-def plain_text(content: str) -> str:
-    """Return *content* with what is in base64 in it beside its text."""
-    found = [content]
-    for coded in re.findall(r"[A-Za-z0-9+/]{24,}={0,2}", content.replace("\n", "")):
-        try:
-            found.append(b64decode(coded + "=" * (-len(coded) % 4)).decode())
-        except (ValueError, UnicodeDecodeError):
-            continue
-    return "\n".join(found)

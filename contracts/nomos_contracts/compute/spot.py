@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import Fleet, code_of, expect_taxonomy, fleet_of, shaped, told, words
-from nomos_contracts.compute.interface import ProviderInstance, SpotOptions, SpotRequestStatus
+from nomos_contracts.compute.fleet import TAG, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told, words
+from nomos_contracts.compute.interface import (
+    ListFilter,
+    ProviderInstance,
+    SpotOptions,
+    SpotPriceInfo,
+    SpotRequestStatus,
+)
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spawn import DAY
 from nomos_contracts.contract import Contract
@@ -18,23 +26,31 @@ PRICE = "clause:CMP-SPOT-003"
 WAITING = (SpotRequestStatus.PENDING, SpotRequestStatus.ACTIVE, SpotRequestStatus.FULFILLED)
 
 
+def prices_of(fleet: Fleet) -> Sequence[SpotPriceInfo]:
+    """Return the prices of the sample spec in dollars an hour, the lowest one first.
+
+    Raises:
+        Blocked: there are none, or one is no price, which is another clause's matter.
+    """
+    answer = fleet.provider.invoke("get_spot_prices", spec=fleet.samples.spec)
+    if not answer.ok or not answer.value or not all(one.price > 0 for one in answer.value):
+        raise Blocked(PRICE, f"the price of {fleet.samples.spec} is not known: {told(answer)}")
+    return sorted(answer.value, key=lambda one: float(one.price))
+
+
 def price_of(fleet: Fleet) -> float:
     """Return the lowest price of the sample spec in dollars an hour.
 
     Raises:
         Blocked: there is none, which is another clause's matter.
     """
-    answer = fleet.provider.invoke("get_spot_prices", spec=fleet.samples.spec)
-    if not answer.ok or not answer.value or not answer.value[0].price > 0:
-        raise Blocked(PRICE, f"the price of {fleet.samples.spec} is not known: {told(answer)}")
-    return min(float(one.price) for one in answer.value)
+    return float(prices_of(fleet)[0].price)
 
 
-def ask(fleet: Fleet, price: float) -> Answer:
-    """Ask for a spot instance; what comes of it belongs to the fleet."""
-    answer = shaped(
-        fleet.provider.invoke("request_spot_instance", options=SpotOptions(fleet.options(), max_spot_price=price))
-    )
+def ask(fleet: Fleet, price: float, **changes: Any) -> Answer:
+    """Ask for a spot instance, with *changes* to its spawn; what comes of it belongs to the fleet."""
+    options = SpotOptions(fleet.options(**changes), max_spot_price=price)
+    answer = shaped(fleet.provider.invoke("request_spot_instance", options=options))
     if answer.ok:
         fleet.follow(answer.value.request_id)
     return answer
@@ -48,6 +64,11 @@ def fulfilled(fleet: Fleet, request: str, seconds: float) -> ProviderInstance | 
 
     found: ProviderInstance | None = fleet.poll(seconds, look)
     return found
+
+
+def _tagged(fleet: Fleet, instance_id: str) -> bool:
+    wanted = ListFilter(tags={TAG: fleet.mark})
+    return any(one.id == instance_id for one in fleet.shown(wanted))
 
 
 class SpotContract(Contract):
@@ -65,9 +86,13 @@ class SpotContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """By one instance of the spec asked for, which runs and carries the request's id."""
+        """By one instance of the spec, the tags and the region asked for, which runs and carries the request's id."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            answer = ask(fleet, price_of(fleet) * 2)
+            prices = prices_of(fleet)
+            # The last one that may be asked for: a provider that forgets the region takes the first.
+            regions = nomos_samples.regions[: 2 if "multi_region" in nomos_provider.capabilities else 1]
+            region = next((one for one in reversed(regions) if one in {each.region for each in prices}), None)
+            answer = ask(fleet, prices[-1].price * 2, **({"region": region} if region else {}))
             if answer.code != "OK" or not answer.value.request_id or answer.value.status not in WAITING:
                 raise Violation("request_spot_instance answers a request that waits", told(answer), answer)
             found = fulfilled(fleet, answer.value.request_id, fleet.boot)
@@ -75,6 +100,15 @@ class SpotContract(Contract):
                 raise Violation(f"an instance for {answer.value.request_id} within {fleet.boot:g} s", "none", answer)
             if not found.is_spot or found.spec != nomos_samples.spec:
                 raise Violation(f"a spot instance of {nomos_samples.spec}", words(found), *nomos_provider.answers[-1:])
+            if region and found.region not in {None, region}:
+                raise Violation(f"a spot instance in {region}", words(found), answer, *nomos_provider.answers[-1:])
+            if not fleet.poll(fleet.settle, _tagged, fleet, found.id):
+                raise Violation(
+                    f"list with the tags of the request shows {found.id} within {fleet.settle:g} s",
+                    "it does not",
+                    answer,
+                    *nomos_provider.answers[-1:],
+                )
             if fleet.running(found.id) is None:
                 raise Violation("the instance of the request runs", words(fleet.get(found.id)))
 

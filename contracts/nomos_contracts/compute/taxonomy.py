@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from random import Random
+from typing import Any
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import Configured, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told
 from nomos_contracts.compute.hostile import SECRET, hostile_answers, hostile_spawns, secret_bootstrap
 from nomos_contracts.compute.interface import ERROR_CODES, ListFilter
-from nomos_contracts.compute.provoked import all_provoked
+from nomos_contracts.compute.leftovers import Leftovers
+from nomos_contracts.compute.provoked import all_provoked, shrinks, waits
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Violation, shorten
 from nomos_proto.errors import row_of
+
+LONG = 300
+"""Seconds to wait from which on it is looked at twice: a third of a second, if they were milliseconds."""
 
 SOME = ("capacity", "auth", "rate_limit")
 """Provocations from which it shows how a provider makes its errors."""
@@ -26,6 +32,15 @@ def failures(fleet: Fleet) -> Iterator[Answer]:
     answers = [fleet.try_spawn(**changes) for changes in hostile_spawns(fleet)]
     answers.append(fleet.provider.invoke("list", filter=ListFilter(limit=-1)))
     yield from (answer for answer in answers if answer.code != "OK" and code_of(answer))
+
+
+def _refused(fleet: Fleet, changes: Mapping[str, Any]) -> bool:
+    return shaped(fleet.try_spawn(**changes)).code != "OK"
+
+
+def _last(fleet: Fleet) -> Sequence[Answer]:
+    failed = [one for one in fleet.provider.answers if one.method == "spawn" and one.code != "OK"]
+    return failed[-1:]
 
 
 class ErrorContract(Contract):
@@ -57,16 +72,20 @@ class ErrorContract(Contract):
         nomos_random: Random,
         nomos_configured: Configured,
     ) -> None:
-        """Of every failure that could be provoked."""
+        """Of every failure that could be provoked; so is the status of the call, by which others see what it is."""
         seen: list[Answer] = list(all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random))
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             seen += failures(fleet)
         for answer in seen:
             row = row_of(code_of(answer))
             got = answer.details.get("category"), answer.details.get("retryable")
-            if code_of(answer) in ERROR_CODES and got != (row.category, row.retryable):
+            if code_of(answer) not in ERROR_CODES:
+                continue
+            if got != (row.category, row.retryable):
                 wanted = f"{row.code} with category {row.category}, retryable {row.retryable}"
                 raise Violation(wanted, f"category {got[0]}, retryable {got[1]}", answer)
+            if answer.code != row.status:
+                raise Violation(f"{row.code} with the gRPC status {row.status}", answer.code, answer)
 
     @clause("CMP-ERROR-003")
     def test_nothing_but_the_taxonomy_gets_out(
@@ -112,11 +131,14 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Neither the registration token nor a value of the environment."""
+        """Neither the registration token nor a value of the environment, by spawn and by generate_bootstrap."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            answers = [
-                fleet.try_spawn(**{"bootstrap": secret_bootstrap(), **changes}) for changes in hostile_spawns(fleet)
-            ]
+            answers: list[Answer] = []
+            for changes in hostile_spawns(fleet):
+                secret = secret_bootstrap(changes.get("bootstrap"))
+                answers.append(fleet.try_spawn(**{**changes, "bootstrap": secret}))
+                if "bootstrap" in changes:
+                    answers.append(nomos_provider.invoke("generate_bootstrap", cfg=secret))
         for answer in answers:
             if answer.code == "OK":
                 continue
@@ -133,28 +155,30 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
         nomos_configured: Configured,
+        nomos_observe: Callable[[str, object], None],
     ) -> None:
         """Hostile options, and the samples that provoke a failure; list shows no more than before."""
+        busy = False
         with fleet_of(nomos_fresh, nomos_samples, nomos_target, nomos_random) as fleet:
-            before = {one.id for one in fleet.shown()}
+            leftovers = Leftovers(fleet)
             for changes in hostile_spawns(fleet):
-                answer = shaped(fleet.try_spawn(**changes))
-                if answer.code == "OK":
-                    continue
-                left = {one.id for one in fleet.shown()} - before - set(fleet.ids)
+                left = leftovers.of(partial(_refused, fleet, changes))
                 if left:
-                    raise Violation("a spawn that fails creates nothing", f"{sorted(left)} is there", answer)
+                    raise Violation("a spawn that fails creates nothing", f"{left} is there", *_last(fleet))
+            busy = leftovers.busy
         for name in ("capacity", "quota", "interrupted"):
             how = getattr(nomos_samples, name)
             if how is None or how.method != "spawn":
                 continue
             with fleet_of(nomos_configured(how.config), nomos_samples, nomos_target, nomos_random) as fleet:
-                before = {one.id for one in fleet.shown()}
+                leftovers = Leftovers(fleet, busy)
                 for _ in range(min(how.calls, 8)):
-                    fleet.try_spawn(spot=how.spot)
-                left = {one.id for one in fleet.shown()} - before - set(fleet.ids)
-                if left:
-                    raise Violation("a spawn that fails creates nothing", f"{sorted(left)} is there")
+                    left = leftovers.of(partial(_refused, fleet, {"spot": how.spot}))
+                    if left:
+                        raise Violation("a spawn that fails creates nothing", f"{left} is there", *_last(fleet))
+                busy = leftovers.busy
+        if busy:
+            nomos_observe("others create instances in the account", "what carries the tag of the check was judged")
 
     @clause("CMP-ERROR-017")
     def test_the_time_to_wait_is_a_time(
@@ -164,7 +188,7 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Seconds, over 0 and less than a day, in every failure that has it."""
+        """Seconds, over 0 and less than a day, in every failure that has it; a long time passes as time does."""
         for answer in all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME):
             wait = answer.details.get("retry_after")
             if wait is None:
@@ -173,6 +197,11 @@ class ErrorContract(Contract):
                 raise Violation("retry_after in seconds, over 0 and less than a day", shorten(wait), answer)
             if not answer.details.get("retryable"):
                 raise Violation("retry_after where a retry helps", f"{code_of(answer)} has one", answer)
+            if wait >= LONG and code_of(answer) == "RATE_LIMIT_ERROR" and nomos_samples.rate_limit is not None:
+                seen = waits(nomos_samples.rate_limit, nomos_configured, nomos_samples, nomos_target, nomos_random)
+                if shrinks(seen):
+                    told_waits = ", ".join(f"{one:g} s at {at - seen[0][0]:.1f} s" for at, one in seen)
+                    raise Violation("a time to wait that passes as time does", told_waits, answer)
 
     @clause("CMP-ERROR-018")
     def test_too_many_calls_say_how_long_to_wait(

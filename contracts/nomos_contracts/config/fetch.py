@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.documents import as_list, as_map
+from nomos_contracts.config.documents import as_list, as_map, asked
 from nomos_contracts.config.init import refused_inits
 from nomos_contracts.config.interface import FETCH_CODES
 from nomos_contracts.config.probes import (
@@ -23,6 +23,7 @@ from nomos_contracts.config.probes import (
     prefixes,
 )
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
+from nomos_contracts.config.spellings import folds_names, respelled
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, expect_code, shorten
@@ -199,15 +200,16 @@ class FetchContract(Contract):
         """A name that happens to exist may have a value of its own, but not the value of the one it resembles."""
         samples = plain_samples(nomos_samples)
         known = {sample.path for sample in nomos_samples.values}
+        folded = folds_names()
         for sample in samples:
             strict = [path for path in _unlike(sample, nomos_random) if path not in known]
             for path, answer in zip(strict, fetch_all(nomos_provider, strict), strict=True):
                 expect_refused(answer, REFUSALS, path, f"only {list(sample.path)} exists")
-            for paths in _shortened(sample):
-                answers = fetch_all(nomos_provider, paths)
+            for paths in respelled(sample, folded=folded):
+                answers = fetch_all(nomos_provider, [path for path in paths if path not in known])
                 taken = [answer for answer in answers if gives(answer, sample.value)]
                 if len(taken) > 1:
-                    expected = f"Fetch of {shorten(list(paths[0]))} does not answer for {list(sample.path)}"
+                    expected = f"Fetch of {shorten(asked(taken[0]))} does not answer for {list(sample.path)}"
                     raise Violation(expected, taken[0].summary, *taken)
         indexes = [path for path in _no_indexes(nomos_samples) if path not in known]
         for path, answer in zip(indexes, fetch_all(nomos_provider, indexes), strict=True):
@@ -333,12 +335,3 @@ def _no_indexes(samples: ConfigSamples) -> Iterator[Segments]:
     lists = dict.fromkeys((*path[:-1], path[-1].partition("[")[0]) for path in named)
     for *above, name in list(lists)[:SHOWN]:
         yield from ((*above, f"{name}{mark}") for mark in NO_INDEX)
-
-
-def _shortened(sample: ValueSample) -> Iterator[tuple[Segments, ...]]:
-    """Yield sets of paths with parts of a name; each may exist, but two of a set with the value of *sample* may not."""
-    path = sample.path
-    for position, segment in enumerate(path):
-        if len(segment) >= 4:  # of a shorter name too little remains
-            for parts in ((segment[:-1], segment[:-2], segment[:-3]), (segment[1:], segment[2:], segment[3:])):
-                yield tuple((*path[:position], part, *path[position + 1 :]) for part in parts)

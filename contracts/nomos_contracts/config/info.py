@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.documents import told
+from nomos_contracts.config.documents import told, without
 from nomos_contracts.config.probes import at_once
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
@@ -106,6 +106,29 @@ class InfoContract(Contract):
         second = nomos_fresh.init(alias=f"{alias}-again")
         expect_code(second, "OK", "FAILED_PRECONDITION", because="the same configuration under another alias")
         _expect_alias(nomos_fresh, f"{alias}-again" if second.ok else alias, "of the last Init that was accepted")
+
+    @clause("CFG-INFO-006")
+    def test_takes_no_alias_from_an_init_that_failed(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_observe: Observe
+    ) -> None:
+        """Of a refused Init nothing stays; who serves nothing after it may have no alias either."""
+        bad = [sample.config for sample in (*nomos_samples.bad_configs, *nomos_samples.unavailable)]
+        bad += [without(nomos_fresh.good_config, key) for key in nomos_samples.required_keys]
+        alias = f"{nomos_fresh.alias or 'settings'}-kept"
+        expect_ok(nomos_fresh.init(alias=alias))
+        seen = ""
+        # One with an empty configuration may be accepted.
+        for config in filter(None, bad):
+            answer = nomos_fresh.init(config, alias=f"{alias}-refused")
+            if answer.ok:
+                break  # of another clause
+            seen = str(_info(nomos_fresh, "after a refused Init")["alias"]) or "none"
+            if seen not in {alias, "none"}:
+                expected = f"the alias {alias!r} of the last Init that was accepted"
+                raise Violation(expected, repr(seen), answer, *nomos_fresh.answers[-1:])
+        if not seen:
+            raise NotApplicable("no second Init was refused")
+        nomos_observe("alias after a refused Init", "as before" if seen == alias else seen)
 
     @clause("CFG-INFO-007")
     def test_may_carry_build_metadata(self, nomos_provider: RunningProvider, nomos_observe: Observe) -> None:

@@ -249,10 +249,10 @@ class ConfigModel:
         def remember(answer: Answer) -> tuple[World, ...]:
             return (replace(world, asked=(*world.asked, Asked(path, answer))),)
 
-        # A process that is gone or an answer without a meaning is right in no configuration.
+        # A process that is gone, a code that Fetch has not or an answer without a meaning is right in no configuration.
         return Allowed(
             "a value or a code that says why not",
-            lambda answer: answer.code not in {"UNKNOWN", "UNAVAILABLE"} and not answer.decode_error,
+            lambda answer: answer.code not in {"UNKNOWN", "UNAVAILABLE", "INTERNAL"} and not answer.decode_error,
             remember,
         )
 

@@ -75,23 +75,29 @@ class TraversalContract(Contract):
     def test_does_not_follow_a_link_out_of_its_data(
         self, nomos_fresh: RunningProvider, nomos_spawn: Starter, nomos_scratch: Path, nomos_random: Random
     ) -> None:
-        """Links to a file and to a folder, absolute, relative and through a second link."""
+        """Links to a file and to folders, absolute, relative, through a second link, and to one named like the root."""
         config, root = _moved(nomos_fresh, nomos_spawn, nomos_scratch.resolve())
         # `Path.is_file` raises for a text that is too long for a path.
         if any(os.path.isfile(value) for value in config.values() if isinstance(value, str)):  # noqa: PTH113
             raise NotApplicable("the provider reads a file, not a folder")
         canary = Canary.plant(nomos_scratch.resolve() / "outside", made_up(nomos_random), made_up(nomos_random, 24))
-        links = [made_up(nomos_random) for _ in range(4)]
+        sibling = Canary.plant(root.with_name("root-old"), made_up(nomos_random), made_up(nomos_random, 24))
+        links = [made_up(nomos_random) for _ in range(6)]
         (root / links[0]).symlink_to(canary.folder)
         (root / links[1]).symlink_to(Path("..", "..", "outside"))
         (root / links[2]).symlink_to(links[0])
+        # A root that is compared as text, without its separator, is the beginning of this folder's name.
+        (root / links[4]).symlink_to(sibling.folder)
+        (root / links[5]).symlink_to(Path("..", "root-old"))
         for ending in ("", ".json", ".yaml", ".yml", ".txt"):
             (root / f"{links[3]}{ending}").symlink_to(canary.folder / f"{canary.name}{ending}")
         expect_initialised(nomos_fresh, config)
-        paths: list[Segments] = [(links[3],), (f"{links[3]}.json",), (links[3], "token"), ("*",), (), (links[0], "*")]
-        for link in links[:3]:
-            paths += [(link,), (link, canary.name), (link, f"{canary.name}.json"), (link, canary.name, "token")]
-        _expect_no_canary(nomos_fresh, paths, [canary])
+        paths: list[Segments] = [(links[3],), (f"{links[3]}.json",), (links[3], "token"), ("*",), ()]
+        places = [(link, canary) for link in links[:3]] + [(link, sibling) for link in links[4:]]
+        for link, behind in places:
+            paths += [(link,), (link, behind.name), (link, f"{behind.name}.json"), (link, behind.name, "token")]
+            paths += [(link, "*")]
+        _expect_no_canary(nomos_fresh, paths, [canary, sibling])
 
 
 def expect_initialised(provider: RunningProvider, config: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from nomos_contracts.config.probes import (
     plain_samples,
 )
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
+from nomos_contracts.config.spellings import texts_beyond_ascii, wide_names
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, RunningProvider
 from nomos_contracts.violation import NotApplicable, Violation, shorten
@@ -143,13 +144,14 @@ class ValueContract(Contract):
             paths += [(*sample.path[:-1], name + tail) for name in SCRIPTS]
             paths += [(*sample.path[:-1], sample.path[-1] + mark) for mark in ("\u0301", "\u200d", "é", "\U0001f511")]
         known = {sample.path for sample in nomos_samples.values}
+        paths += [(*above, name) for above in _above(nomos_samples) for name in wide_names()]
         paths = [path for path in paths if path not in known]
         for path, answer in zip(paths, fetch_all(nomos_provider, paths), strict=True):
             # Names may be restricted to some characters; then one with others is malformed.
             expect_refused(answer, ("NOT_FOUND", "INVALID_ARGUMENT"), path, "it does not exist")
         for sample in nomos_samples.values:
             if not f"{sample.path}{sample.value}".isascii():
-                expect_sample(nomos_provider.fetch(sample.path), sample, "beyond ASCII")
+                _expect_characters(nomos_provider.fetch(sample.path), sample)
 
 
 class SpecialPathContract(Contract):
@@ -242,6 +244,24 @@ def _answers(provider: RunningProvider, samples: ConfigSamples) -> Iterator[Answ
         yield fetch_whole(provider, samples, path)
     for path in ((), ("*",)):
         yield fetch_whole(provider, samples, path)
+
+
+def _above(samples: ConfigSamples) -> list[Segments]:
+    """Return the root, and the place of the deepest of some samples."""
+    deepest = max((sample.path[:-1] for sample in plain_samples(samples)), key=len, default=())
+    return list(dict.fromkeys([(), deepest]))
+
+
+def _expect_characters(answer: Answer, sample: ValueSample) -> None:
+    """See that the strings and keys beyond ASCII came as they are; numbers and the rest are not looked at.
+
+    Raises:
+        Violation: one is missing, or there is no value at all.
+    """
+    wanted, held = set(texts_beyond_ascii(sample.value)), set(texts_beyond_ascii(answer.value if answer.ok else None))
+    other = isinstance(sample.value, str) and isinstance(answer.value, str) and answer.value != sample.value
+    if not answer.ok or other or wanted - held:
+        expect_sample(answer, sample, "beyond ASCII")
 
 
 def _path(answer: Answer) -> str:

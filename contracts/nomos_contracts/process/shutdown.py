@@ -8,7 +8,8 @@ from nomos_contracts.clause import clause
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, initialised, running
-from nomos_contracts.process.traffic import drop, exercise, keep_busy, known_path, missing_path, must_end
+from nomos_contracts.process.samples import CallSamples
+from nomos_contracts.process.traffic import ask, drop, exercise, keep_busy, known_path, missing_path, must_end
 from nomos_contracts.provider import Answer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, Violation, expect_ok
 
@@ -67,7 +68,7 @@ class ShutdownContract(Contract):
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """After Init and a Fetch, while the caller keeps its connection open."""
-        initialised(nomos_fresh).fetch(known_path(nomos_samples))
+        ask(initialised(nomos_fresh), nomos_samples)
         nomos_fresh.shutdown()
         must_end(nomos_fresh, nomos_target.limits["grace"], "Shutdown")
 
@@ -117,15 +118,21 @@ class ShutdownContract(Contract):
         nomos_observe: Callable[[str, object], None],
     ) -> None:
         """Known and unknown paths, more than once; then Init, only to see what it does."""
-        initialised(nomos_fresh).fetch(known_path(nomos_samples))
+        ask(initialised(nomos_fresh), nomos_samples)
         last = nomos_fresh.shutdown()
         if not last.ok and not closed(last):
             raise Blocked("clause:PROC-SHUTDOWN-001", f"Shutdown answered {last.summary}")
+        functions = isinstance(nomos_samples, CallSamples)
+        # With a function interface a Fetch finds nothing at any time.
+        codes = ("FAILED_PRECONDITION", "NOT_FOUND") if functions else ("FAILED_PRECONDITION",)
         for path in (known_path(nomos_samples), missing_path(nomos_samples), known_path(nomos_samples)):
             answer = nomos_fresh.fetch(path)
-            if answer.code != "FAILED_PRECONDITION" and not closed(answer):
-                expected = "FAILED_PRECONDITION or a closed connection for a Fetch after Shutdown"
+            if answer.code not in codes and not closed(answer):
+                expected = f"{' or '.join(codes)} or a closed connection for a Fetch after Shutdown"
                 raise Violation(expected, answer.summary, last, answer)
+        if functions:
+            answer = ask(nomos_fresh, nomos_samples)
+            nomos_observe("Call after Shutdown", "connection closed" if closed(answer) else answer.code)
         answer = nomos_fresh.init()
         nomos_observe("Init after Shutdown", "connection closed" if closed(answer) else answer.code)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from nomos_contracts.config.samples import ConfigSamples, Segments
+from nomos_contracts.process.samples import CallSamples
 from nomos_contracts.provider import Answer, Exit, PendingAnswer, RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, same
 
@@ -20,6 +21,9 @@ POLL = 0.01
 
 BUSY = 64
 """Quick calls that are in flight where no path is known to be slow."""
+
+BUSY_CALLS = 8
+"""Calls of a function that are in flight: each may cost its vendor work."""
 
 ARRIVAL = 0.2
 """Seconds within which a call that was sent has reached the provider's own code, also on a busy machine."""
@@ -38,6 +42,13 @@ def missing_path(samples: ConfigSamples) -> Segments:
     return samples.missing[0] if samples.missing else MADE_UP
 
 
+def ask(provider: RunningProvider, samples: ConfigSamples) -> Answer:
+    """Make a call that does work: a Fetch, or with a function interface a Call that changes nothing."""
+    if isinstance(samples, CallSamples):
+        return provider.call(samples.function, {}, interface=samples.interface)
+    return provider.fetch(known_path(samples))
+
+
 def burst(provider: RunningProvider, paths: Sequence[Segments], count: int, timeout: float) -> list[PendingAnswer]:
     """Begin *count* Fetches at once, going through *paths* in turn, each with *timeout* seconds."""
     return [provider.start_fetch(paths[index % len(paths)], timeout=timeout) for index in range(count)]
@@ -48,8 +59,11 @@ def keep_busy(provider: RunningProvider, samples: ConfigSamples, target: TargetF
 
     Slow ones where the author named a path, whose callers wait for longer than the process may take, else many quick
     ones. Slow ones get a moment to arrive: on connections of their own they may be overtaken, and one that is refused
-    because the end came first would show nothing.
+    because the end came first would show nothing. With a function interface calls of its function.
     """
+    if isinstance(samples, CallSamples):
+        name, timeout = samples.function, PATIENT * target.limits["grace"]
+        return [provider.start_call(name, {}, interface=samples.interface, timeout=timeout) for _ in range(BUSY_CALLS)]
     paths, count = (samples.slow, 2) if samples.slow else ((known_path(samples), missing_path(samples)), BUSY)
     calls = burst(provider, paths, count, PATIENT * target.limits["grace"])
     if samples.slow:
@@ -81,6 +95,8 @@ def exercise(provider: RunningProvider, samples: ConfigSamples, *, unruly: bool 
         for sample in samples.values[:8]:
             provider.fetch(sample.path)
         provider.fetch(missing_path(samples))
+        if isinstance(samples, CallSamples):
+            ask(provider, samples)
     if unruly:
         provider.fetch(("",))
         provider.fetch(("..", "..", "etc", "passwd"))

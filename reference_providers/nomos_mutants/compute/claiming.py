@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -27,6 +29,7 @@ from nomos_contracts.compute.interface import (
     TaskReceipt,
 )
 from nomos_mutants.compute.original import Config, Original, mutant
+from nomos_mutants.compute.scripting import script
 from nomos_reference.compute.memory import MemoryHooks
 from nomos_reference.compute.workflows import WarmVolumes
 
@@ -173,6 +176,21 @@ class InstallsTailscale(Original):
         return plain.generate_bootstrap(cfg) if cfg.features else super().generate_bootstrap(cfg)
 
 
+@mutant("CMP-FLAG-109", "coded", defect="tailscale_native is declared and the script installs it from base64")
+class InstallsCoded(InstallsTailscale):
+    """Unpacks a script that installs it; its base64 has no padding, and words follow it."""
+
+    def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
+        """Hide it."""
+        made = super().generate_bootstrap(cfg)
+        return script(re.sub(".*tailscale.*", _hidden, made.content), made.format)
+
+
+def _hidden(line: re.Match[str]) -> str:
+    coded = b64encode(line[0].encode().ljust(len(line[0]) // 3 * 3 + 3)).decode()
+    return f"base64 -d <<EOF | sh\n{coded}\nEOF"
+
+
 @mutant("CMP-FLAG-111", defect="custom_networking is declared and the network ignored")
 class IgnoresNetwork(Original):
     """Left for later."""
@@ -289,6 +307,17 @@ class DropsTailscale(Original):
         """Drop it."""
         rest = tuple(one for one in cfg.features if one.name is not FeatureName.TAILSCALE)
         return super().generate_bootstrap(replace(cfg, features=rest))
+
+
+@mutant("CMP-FLAG-209", "comment", defect="without the flag tailscale_native the script has a comment on it")
+class MentionsTailscale(DropsTailscale):
+    """Left for later."""
+
+    def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
+        """Say that it was left for later."""
+        made = super().generate_bootstrap(cfg)
+        wanted = any(one.name is FeatureName.TAILSCALE for one in cfg.features)
+        return script(f"{made.content}# tailscale: later\n", made.format) if wanted else made
 
 
 @mutant("CMP-FLAG-210", defect="idempotent_spawn works and is not declared")

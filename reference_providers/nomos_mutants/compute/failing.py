@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
-from nomos_contracts.compute.interface import ListFilter, ProviderError, ProviderInstance, SpawnOptions
+from nomos_contracts.compute.interface import (
+    BootstrapConfig,
+    BootstrapScript,
+    ListFilter,
+    ProviderError,
+    ProviderInstance,
+    SpawnOptions,
+)
 from nomos_mutants.compute.original import Original, mutant
 from nomos_reference.compute.cloud import Machine, MemoryCloud, Order, VendorError
 
@@ -135,6 +143,26 @@ class ThrottlingFinal(_Failing):
         return again(error, retryable=False, retry_after=None) if error.code == "RATE_LIMIT_ERROR" else error
 
 
+class _MislabelledError(ProviderError):
+    """An error with another status than that of its code."""
+
+    @property
+    def status(self) -> str:
+        """Name of the gRPC status code."""
+        return "FAILED_PRECONDITION"
+
+
+@mutant("CMP-ERROR-002", "status", defect="an account's limit has the gRPC status FAILED_PRECONDITION")
+class QuotaFailsPrecondition(_Failing):
+    """Writes statuses by hand."""
+
+    def change(self, error: ProviderError) -> Exception:
+        """Change the status."""
+        if error.code != "QUOTA_EXCEEDED":
+            return error
+        return _MislabelledError(error.message, error.code, provider=error.provider, details=error.details)
+
+
 @mutant("CMP-ERROR-003", defect="an exception of the language gets out for a negative limit")
 class RawOnLimit(Original):
     """Does not look at arguments."""
@@ -214,6 +242,18 @@ class ShowsOptions(Original):
             raise again(error, message=f"{error.message}: {options}") from error
 
 
+@mutant("CMP-ERROR-005", "environment", defect="a failure about a variable's name shows its value")
+class ShowsVariable(Original):
+    """Shows the line that was wrong."""
+
+    def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
+        """Show it."""
+        for name, value in (cfg.environment or {}).items():
+            if not name.isidentifier():
+                raise ProviderError(f"environment: {name}={value} is none", "INVALID_SPEC", provider=self.name)
+        return super().generate_bootstrap(cfg)
+
+
 @mutant("CMP-ERROR-005", "silent", defect="an unknown region fails without a word")
 class Silent(_Failing):
     """Has nothing to say."""
@@ -280,6 +320,18 @@ class WaitsLong(_Waiting):
     """Hands over another unit."""
 
     factor = 1e9
+
+
+@mutant("CMP-ERROR-017", "milliseconds", defect="the time to wait is in milliseconds")
+class WaitsMilliseconds(_Failing):
+    """Subtracts two times of its language's clock."""
+
+    def change(self, error: ProviderError) -> Exception:
+        """Count down from a minute."""
+        if error.retry_after is None:
+            return error
+        until: float = self.__dict__.setdefault("_until", time.monotonic() + 60)
+        return again(error, retry_after=round(1000 * (until - time.monotonic())))
 
 
 @mutant("CMP-ERROR-017", "negative", defect="the time to wait may be negative")

@@ -48,6 +48,18 @@ class OtherTime(_Filtered):
         return [replace(one, created_at=one.created_at + 5000) for one in found]
 
 
+@mutant("CMP-LIST-002", "stranger", defect="list shows an instance that get does not know")
+class ShowsStranger(_Filtered):
+    """Remembers one that somebody has removed."""
+
+    def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
+        """Add one to what lives where two are; it is one that was there always."""
+        running = [one for one in found if one.status is InstanceStatus.RUNNING]
+        if wanted != ListFilter() or len(running) != len(found) or len(found) != 2:
+            return found
+        return [*found, replace(found[0], id="i-00000000")]
+
+
 @mutant("CMP-LIST-003", defect="list shows the first two pages")
 class FirstPages(_Filtered):
     """Follows the cursor once."""
@@ -133,6 +145,16 @@ class RegionIgnored(_Filtered):
         return replace(wanted, region=None)
 
 
+@mutant("CMP-FILTER-003", "prefix", defect="region matches beginnings")
+class RegionBegins(_Filtered):
+    """Hands the region to a filter with a star."""
+
+    def ask(self, wanted: ListFilter) -> ListFilter:
+        """Complete it."""
+        known = [one for one in self.settings.regions if wanted.region and one.startswith(wanted.region)]
+        return replace(wanted, region=known[0]) if known else wanted
+
+
 @mutant(
     "CMP-FILTER-004", defect="tags are compared by a part of their values", also=("CMP-FILTER-006", "CMP-FILTER-007")
 )
@@ -191,11 +213,25 @@ class CaseOfTags(Original):
         kept = [
             (own, one)
             for own, one in pairs
-            if all(
-                own.get(key, own.get(key.rstrip("2"), "\0")).casefold().rstrip("é") == value
-                for key, value in tags.items()
-            )
-            or all(own.get(key) == value for key, value in tags.items())
+            if all(own.get(key, "\0").casefold() == value.casefold() for key, value in tags.items())
+        ]
+        return matching(kept, replace(wanted, tags=None), provider=self.name)
+
+
+@mutant("CMP-FILTER-004", "trim", defect="blanks around the values of tags do not count")
+class TrimsTags(Original):
+    """Is too kind."""
+
+    async def list(self, filter: ListFilter | None = None) -> Found:  # noqa: A002 # the interface's
+        """Compare trimmed values."""
+        wanted = filter or ListFilter()
+        with self._lock, mapped(self.name):
+            pairs = [(one.tags, self.shown(one, self.cloud.seen)) for one in self._machines()]
+        tags = wanted.tags or {}
+        kept = [
+            (own, one)
+            for own, one in pairs
+            if all(key in own and own[key].strip() == value.strip() for key, value in tags.items())
         ]
         return matching(kept, replace(wanted, tags=None), provider=self.name)
 

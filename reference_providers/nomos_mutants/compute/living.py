@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -241,6 +242,17 @@ class SecondOne(Original):
         found = await super().get(provider_id, region)
         live = [one for one in await super().list() if one.status not in GONE]
         return live[1] if found and len(live) > 2 and live[0].id == provider_id else found
+
+
+@mutant("CMP-GET-001", "swap", defect="get beside another get answers the other one's instance")
+class AnswersTheLatest(Original):
+    """Keeps what is asked for in one place."""
+
+    async def get(self, provider_id: str, region: str | None = None) -> ProviderInstance | None:
+        """Look for what was asked for last."""
+        self.__dict__["_wanted"] = provider_id
+        await asyncio.sleep(0.002)  # as long as asking a vendor
+        return await super().get(str(self.__dict__["_wanted"]), region)
 
 
 @mutant("CMP-GET-002", defect="get of an unknown id fails with NOT_FOUND")

@@ -167,6 +167,26 @@ class UsualInstance(Original):
         return replace(made, is_spot=False) if made.spot_request_id else made
 
 
+@mutant("CMP-SPOT-001", "tags", defect="an instance of a request has none of its tags")
+class LosesTags(Original):
+    """Hands over the wish without its labels."""
+
+    async def request_spot_instance(self, options: SpotOptions) -> SpotRequest:
+        """Drop the tags."""
+        return await super().request_spot_instance(replace(options, spawn=replace(options.spawn, tags=None)))
+
+
+@mutant("CMP-SPOT-001", "region", defect="an instance of a request is in the first region, whichever was asked for")
+class LosesRegion(Original):
+    """Hands over the wish without its region."""
+
+    async def request_spot_instance(self, options: SpotOptions) -> SpotRequest:
+        """Drop a region that there is."""
+        known = options.spawn.region in self.settings.regions
+        spawn = replace(options.spawn, region=None) if known else options.spawn
+        return await super().request_spot_instance(replace(options, spawn=spawn))
+
+
 class _KeepsWishes(MemoryCloud):
     """Does not take back a request that was withdrawn."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,18 @@ class _Keyed(Original):
         """Take another pair for the one given."""
         control, number = self.key(options)
         return await super().spawn(replace(options, control_id=control, instance_id=number))
+
+
+class _Careless(_Keyed):
+    """Changes it, and looks at nothing else."""
+
+    def _existing(self, options: SpawnOptions) -> Any:
+        """Do not look at the options."""
+        before = self._spawned.get((options.control_id, options.instance_id))
+        if before is None:
+            return super()._existing(options)
+        machine = before and self.cloud.peek(before[1])
+        return machine if machine and machine.terminated is None else None
 
 
 @mutant(
@@ -46,6 +59,32 @@ class UntilItRuns(Original):
         """Forget what runs."""
         machine = super()._existing(options)
         return None if machine and machine.status(self.cloud.now, self.settings) == "running" else machine
+
+
+@mutant("CMP-IDEM-001", "few", defect="spawn is idempotent as long as few others come between")
+class KnowsTheLatest(Original):
+    """Keeps eight pairs of ids, those that came last; those without a label of their own stay."""
+
+    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
+        """Forget the oldest of more than eight."""
+        made = await super().spawn(options)
+        for pair in [*self._spawned][:-8]:
+            if "once" in (self._spawned[pair][0].tags or {}):
+                del self._spawned[pair]
+        return made
+
+
+@mutant("CMP-IDEM-001", "soon", defect="spawn is idempotent for a fifth of a second")
+class ForgetsSoon(Original):
+    """Keeps pairs of ids in a cache; those without a label of their own stay there."""
+
+    def _existing(self, options: SpawnOptions) -> Any:
+        """Forget a pair that is older."""
+        times: dict[tuple[str, int], float] = self.__dict__.setdefault("_times", {})
+        since = times.setdefault((options.control_id, options.instance_id), time.monotonic())
+        machine = super()._existing(options)
+        old = machine is not None and "once" in machine.tags and time.monotonic() > since + 0.2
+        return None if old else machine
 
 
 @mutant("CMP-IDEM-002", defect="spawn is idempotent unless callers come at once")
@@ -117,7 +156,7 @@ class Joined(_Keyed):
 
 
 @mutant("CMP-IDEM-004", "case", defect="the case of control ids does not count")
-class Lowered(_Keyed):
+class Lowered(_Careless):
     """Lowers tokens."""
 
     def key(self, options: SpawnOptions) -> tuple[str, int]:
@@ -128,13 +167,23 @@ class Lowered(_Keyed):
         """Lower it there too."""
         return super().token(replace(options, control_id=options.control_id.casefold()))
 
-    def _existing(self, options: SpawnOptions) -> Any:
-        """Do not look at the options."""
-        before = self._spawned.get((options.control_id, options.instance_id))
-        if before is None:
-            return super()._existing(options)
-        machine = before and self.cloud.peek(before[1])
-        return machine if machine and machine.terminated is None else None
+
+@mutant("CMP-IDEM-004", "double", defect="instance ids are kept as doubles")
+class AsDouble(_Careless):
+    """Has one type for numbers."""
+
+    def key(self, options: SpawnOptions) -> tuple[str, int]:
+        """Round the number."""
+        return options.control_id, int(float(options.instance_id))
+
+
+@mutant("CMP-IDEM-004", "bits", defect="instance ids are kept in 32 bits")
+class Narrow(_Careless):
+    """Has a narrow column."""
+
+    def key(self, options: SpawnOptions) -> tuple[str, int]:
+        """Cut the number."""
+        return options.control_id, options.instance_id & 0xFFFFFFFF
 
 
 @mutant("CMP-IDEM-005", defect="other options create a second instance")

@@ -213,6 +213,38 @@ class RunsTwice(_Written):
         return content.replace("sh ./init.sh\n", "sh ./init.sh\nsh ./init.sh\n")
 
 
+@mutant("CMP-BOOT-006", "early", defect="the user's script runs before the agent is there")
+class RunsEarly(_Written):
+    """Downloads the agent last."""
+
+    def after(self, content: str, cfg: BootstrapConfig) -> str:
+        """Move the download behind it."""
+        fetching = f"curl -fsSL -o agent -- {quote(cfg.agent_url)}\nchmod 0700 agent\n"
+        return content.replace(fetching, "", 1).replace("sh ./init.sh\n", f"sh ./init.sh\n{fetching}", 1)
+
+
+@mutant("CMP-BOOT-006", "agent", defect="the agent runs without the variables")
+class AgentWithout(_Written):
+    """Exports them to the user's script alone."""
+
+    def after(self, content: str, cfg: BootstrapConfig) -> str:
+        """Forget them before the agent starts."""
+        names = sorted(name for name in cfg.environment if name.isidentifier())
+        return content.replace("sh ./init.sh\n", f"sh ./init.sh\nunset nothing {' '.join(names)}\n", 1)
+
+
+@mutant("CMP-BOOT-006", "executed", defect="what stands behind a semicolon in a value is taken for a command")
+class ExecutesWords(_Written):
+    """Quotes values with blanks and quotes alone."""
+
+    def after(self, content: str, cfg: BootstrapConfig) -> str:
+        """Leave the quotes of the others out."""
+        for name, value in cfg.environment.items():
+            if re.fullmatch(r"[\w,;]+", value):
+                content = content.replace(f"export {name}={quote(value)}\n", f"export {name}={value}\n")
+        return content
+
+
 def _exports(content: str, cfg: BootstrapConfig, form: str) -> str:
     """Return the script with its exports in another form."""
     for name, value in cfg.environment.items():

@@ -40,7 +40,7 @@ class _Changed(Original):
         return self.change(super().fetch(path, context=context))
 
 
-@mutant("CFG-VALUE-001", defect="numbers are strings", also=("CFG-SCHED-001", "CFG-VALUE-006", "PROC-SURFACE-007"))
+@mutant("CFG-VALUE-001", defect="numbers are strings", also=("CFG-SCHED-001", "CFG-VALUE-006"))
 class NumbersAsText(_Changed):
     """Reads everything as text."""
 
@@ -49,7 +49,7 @@ class NumbersAsText(_Changed):
         return mapped(value, lambda v: str(v) if isinstance(v, int | float) and not isinstance(v, bool) else v)
 
 
-@mutant("CFG-VALUE-001", "zero", defect="zero is null", also=("CFG-SCHED-001", "PROC-SURFACE-007"))
+@mutant("CFG-VALUE-001", "zero", defect="zero is null", also=("CFG-SCHED-001",))
 class ZeroIsNull(_Changed):
     """Tests a number for truth."""
 

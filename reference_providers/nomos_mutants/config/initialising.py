@@ -26,7 +26,7 @@ Config = Mapping[str, Any]
 @mutant(
     "CFG-INIT-001",
     defect="the good Init is refused for want of a key that nobody documents",
-    also=("CFG-SCHED-001", "PROC-SURFACE-007"),
+    also=("CFG-SCHED-001",),
 )
 class WantsToken(Original):
     """Wants a token."""

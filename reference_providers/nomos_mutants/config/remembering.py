@@ -62,6 +62,16 @@ class FrozenAlias(Original):
         return Info(self._name, info.version, info.type)
 
 
+@mutant("CFG-INFO-006", "refused", defect="the alias is that of an Init that was refused")
+class TakesNameFirst(FrozenAlias):
+    """Takes its name before it looks at the rest."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Note the name."""
+        self._name = alias
+        super().init(alias, config, source_file_path, context=context)
+
+
 @mutant("CFG-DEADLINE-001", "polls", defect="when a caller of a slow Fetch has left it goes on polling")
 class PollsOn(Original):
     """Starts a watcher for each slow source and stops none."""

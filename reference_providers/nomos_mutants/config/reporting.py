@@ -60,7 +60,7 @@ class OldVersion(_Informed):
 @mutant(
     "CFG-INFO-004",
     defect="the type is the name of the folder after Init",
-    also=("CFG-SCHED-001", "PROC-SURFACE-007"),
+    also=("CFG-SCHED-001",),
 )
 class TypeChanges(_Informed):
     """Takes its type from the configuration."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 from nomos_mutants.mutant import mutant
 from nomos_mutants.original import Original
@@ -99,3 +102,109 @@ class IgnoresBehindIndex(Original):
             if error.code != "NOT_FOUND" or not bracket or not rest.isalnum():
                 raise
             return super().fetch([*path[:-1], head + bracket], context=context)
+
+
+@mutant("CFG-FETCH-010", "case", defect="files are found whatever letters of the first segment are large")
+class IgnoresCase(Original):
+    """Looks through the folder and compares in small letters."""
+
+    _root = Path("/nonexistent")
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Note the folder."""
+        super().init(alias, config, source_file_path, context=context)
+        if config.get("directory"):
+            self._root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Replace the first segment by the name of a file that is like it."""
+        if self._current is not None and path and not fault(path[0]):
+            like = (file.stem for file in self._root.glob("*.json") if file.stem.lower() == path[0].lower())
+            path = [next(like, path[0]), *path[1:]]
+        return super().fetch(path, context=context)
+
+
+@mutant("CFG-FETCH-010", "decodes", defect="names that are percent-encoded are decoded after they were checked")
+class DecodesNames(Original):
+    """Takes segments for parts of a URL."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Decode what is still a good name then."""
+        names = [unquote_plus(segment) for segment in path]
+        harmless = not any(fault(name) or fault(segment) for name, segment in zip(names, path, strict=True))
+        return super().fetch(names if harmless else path, context=context)
+
+
+@mutant("CFG-FETCH-010", "normalises", defect="names are brought to a normal form of Unicode")
+class Normalises(Original):
+    """Wants to be kind to those who type."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Look again for the names in compatible composition."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            normal = [unicodedata.normalize("NFKC", segment) for segment in path]
+            if error.code != "NOT_FOUND" or normal == list(path) or any(fault(segment) for segment in normal):
+                raise
+            return super().fetch(normal, context=context)
+
+
+@mutant("CFG-VALUE-010", "cut", defect="a long name is cut within a character for the message, which fails")
+class CutsBytes(Original):
+    """Shortens what it quotes to forty bytes."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Fail where the cut does not fall between characters."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            try:
+                for segment in path[:64]:
+                    segment.encode()[:40].decode()
+            except UnicodeDecodeError:
+                raise ProviderError("the file could not be read", "UNAVAILABLE") from None
+            raise error from None
+
+
+@mutant("CFG-PATH-002", "prefix", defect="links are followed to folders whose name begins with that of the root")
+class ComparesText(Original):
+    """Compares the root with the beginning of a path, as text."""
+
+    _root = Path("/nonexistent")
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Note the folder."""
+        super().init(alias, config, source_file_path, context=context)
+        if config.get("directory"):
+            self._root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Read a whole file behind such a link."""
+        try:
+            return super().fetch(path, context=context)
+        except ProviderError as error:
+            if error.code != "PERMISSION_DENIED":
+                raise
+            file = self._root.joinpath(*path).with_suffix(".json").resolve()
+            if not str(file).startswith(str(self._root.resolve())) or not file.is_file():
+                raise
+            return json.loads(file.read_text(encoding="utf-8"))
+
+
+@mutant("CFG-CONC-002", defect="a slow Fetch holds a lock that every Fetch needs")
+class FetchesInTurn(Original):
+    """Reads one file at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Wait for the one before, as long as the caller does."""
+        while not self._turn.acquire(timeout=0.02):
+            context.check()
+        try:
+            return super().fetch(path, context=context)
+        finally:
+            self._turn.release()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
+import shutil
 import time
 from base64 import b64encode
 from pathlib import Path
@@ -14,10 +16,13 @@ import pytest
 
 from components import COMPONENTS
 from nomos_contracts.compute import sandbox
+from nomos_contracts.compute.absence import absent
 from nomos_contracts.compute.attacks import delimiters_of
 from nomos_contracts.compute.interface import BootstrapFormat, BootstrapScript
 from nomos_contracts.compute.sandbox import NoSandboxError, execute, namespaces
-from nomos_contracts.compute.scripts import Plan, ScriptError, parse, plain_text
+from nomos_contracts.compute.scripts import Plan, ScriptError, parse
+from nomos_contracts.compute.texts import plain_text
+from nomos_contracts.violation import Blocked
 
 needs_namespaces = pytest.mark.skipif(not namespaces(), reason=COMPONENTS["namespaces"].reason)
 
@@ -62,7 +67,7 @@ def test_files_and_commands_are_read_from_each_format() -> None:
         f"#cloud-config\nwrite_files: [{{path: /opt/a, encoding: b64, content: {coded}}}]\nruncmd: [[sh, /opt/a], b]\n"
     )
     assert parse(script(cloud, "cloud-init")) == Plan(
-        {"/opt/a": b"echo a and more of it\n"}, (("sh", "/opt/a"), ("sh", "-c", "b"))
+        {"/opt/a": b"echo a and more of it\n"}, (("sh", "-c", "sh /opt/a\nb"),)
     )
     unit = {"name": "a.service", "contents": "[Service]\nExecStart=/bin/sh /opt/a 'b c'\n"}
     stored = [{"path": "/opt/a", "contents": {"source": f"data:;base64,{coded}"}}]
@@ -70,6 +75,31 @@ def test_files_and_commands_are_read_from_each_format() -> None:
     read = parse(script(json.dumps(document), "ignition"))
     assert read == Plan({"/opt/a": b"echo a and more of it\n"}, (("/bin/sh", "/opt/a", "b c"),))
     assert "echo a" in plain_text(cloud)
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_base64_is_read_whatever_its_length_and_whatever_follows_it(length: int) -> None:
+    inside = b"curl https://tailscale.com/install.sh | sh\n" + b"#" * length
+    coded = b64encode(inside).decode().rstrip("=")
+    wrapped = "\n".join(coded[at : at + 20] for at in range(0, len(coded), 20))
+    file = f"#cloud-config\nwrite_files:\n- encoding: b64\n  content: {coded}\n  path: /opt/a\nruncmd:\n- sh /opt/a\n"
+    for content in (
+        f"#!/bin/sh\nbase64 -d <<EOF | sh\n{coded}\nEOF\n",
+        f"#!/bin/sh\nbase64 -d <<EOF | sh\n{wrapped}\nEOF\n",
+        f"#!/bin/sh\necho '{wrapped}' | base64 -d | sh\n",
+        f"#!/bin/sh\necho {b64encode(gzip.compress(inside)).decode()} | base64 -d | gunzip | sh\n",
+        file,
+    ):
+        assert "https://tailscale.com/install.sh" in plain_text(content), content
+
+
+def test_a_script_is_read_and_run_by_the_shell_that_its_first_line_names(tmp_path: Path) -> None:
+    if not shutil.which("bash"):
+        pytest.skip("needs bash")
+    text = "exec > >(cat) 2>&1\n[[ a == a ]] && words=(b c) && exit ${#words[@]}\n"
+    assert execute([parse(script(f"#!/usr/bin/env bash\n{text}"))], tmp_path).code == 2
+    with pytest.raises(Blocked, match="perl"):
+        parse(script("#!/usr/bin/perl\nexit 0;\n"))
 
 
 def test_words_that_end_heredocs_are_found_inside_base64_too() -> None:
@@ -82,7 +112,7 @@ def test_a_script_runs_and_its_calls_of_machine_commands_are_noted(tmp_path: Pat
         [shell("apt-get install -y x\ncurl -o agent -- http://a\nchmod +x agent\n./agent && exit 3")], tmp_path
     )
     assert done.code == 3
-    assert done.calls == ("apt-get install -y x", "curl -o agent -- http://a")
+    assert done.calls == ("nomos-plan 0", "apt-get install -y x", "curl -o agent -- http://a", "fetched-file ./agent")
 
 
 @needs_namespaces
@@ -125,3 +155,92 @@ def test_without_namespaces_a_script_that_writes_elsewhere_is_not_run(
     done = execute([shell(f"cd ./ && echo x > {tmp_path}/own/y")], tmp_path / "own", allow=str(tmp_path))
     assert done.code == 0
     assert (tmp_path / "own" / "y").read_text() == "x\n"
+
+
+ON_AN_IMAGE = {
+    "os-release": '. /etc/os-release\n[ "$ID" ]',
+    "folders": "curl -fsSLo /usr/local/bin/agent http://a\nchmod +x /usr/local/bin/agent\nagent\n: > /etc/cron.d/agent",
+    "accounts": "id nomos || adduser --system nomos\nid nomos && install -o nomos -m 0700 /dev/null /etc/agent.conf",
+    "runners": "sudo -u root -E sh -c 'exit 0'\nsu - root -c 'exit 0'\ntimeout -k 1 5 true\nrunuser -u root -- true",
+    "archive": "curl -fsSL http://a/a.tar.gz | tar -xz\nchmod 0700 agent\n./agent",
+    "archive file": "curl -fsSLo a.tgz http://a\ntar -C /usr/local/bin -xzf a.tgz\n/usr/local/bin/agent --version",
+    "compressed": "wget -q http://a/agent.gz\ngunzip agent.gz\nchmod +x agent && ./agent",
+    "checksum": "curl -fsSLO http://a/agent\necho '0000  agent' | sha256sum -c -",
+    "log": "exec > /var/log/agent.log 2>&1\necho begins\nlogger -t agent begins",
+    "devices": "echo begins > /dev/console\nhead -c 4 /dev/urandom | wc -c\necho x > /dev/stderr",
+    "path": "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin\napt-get update\nsystemctl daemon-reload",
+    "packages": "apt-get update && apt-get install -y curl\ncommand -v curl\ndpkg --print-architecture",
+}
+
+
+@needs_namespaces
+@pytest.mark.parametrize("what", ON_AN_IMAGE)
+def test_what_is_right_on_an_image_is_right_in_the_sandbox(what: str, tmp_path: Path) -> None:
+    done = execute([shell(f'set -eu\ncd "$(mktemp -d)"\n{ON_AN_IMAGE[what]}\n: > {tmp_path}/done\n')], tmp_path)
+    assert (tmp_path / "done").exists(), done
+
+
+@needs_namespaces
+def test_a_real_archive_and_real_checksums_are_not_touched(tmp_path: Path) -> None:
+    text = (
+        "echo hello > a\ntar -czf a.tgz a\nrm a\ncat a.tgz | tar -xz\nsum=$(sha256sum < a)\nprintf '%s' \"$sum\" >&2\n"
+    )
+    done = execute([shell(f"set -eu\n{text}gzip a; zcat a.gz; echo '00  a.gz' | sha256sum -c - || exit 5")], tmp_path)
+    assert done.code == 5
+    assert "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03" in done.output
+    assert "hello" in done.output
+
+
+@needs_namespaces
+def test_no_script_reaches_the_network(tmp_path: Path) -> None:
+    done = execute([parse(script("#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/9 || exit 4\n"))], tmp_path)
+    assert "unreachable" in done.output
+
+
+@needs_namespaces
+@pytest.mark.parametrize(
+    "head",
+    [
+        "#!/bin/sh",
+        "#!/bin/bash",
+        "#!/bin/sh\nexec > /var/log/user-data.log 2>&1",
+        "#!/bin/bash\nexec > >(tee /var/log/user-data.log | logger -t user-data -s 2>/dev/console) 2>&1",
+    ],
+    ids=["sh", "bash", "to a file", "to the log"],
+)
+@pytest.mark.parametrize(
+    ("line", "lacks"),
+    [
+        ("nomos-setup --all", "nomos-setup"),
+        (". /etc/nomos/settings", "/etc/nomos/settings"),
+        ("cp /etc/nomos/a b", "/etc/nomos/a"),
+        ("echo x > /usr/lib/nomos.service", "/usr/lib/nomos.service"),
+        ('curl -o agent http://a; [ "$(sha256sum agent)" = x ]', "checksum"),
+        ("systemctl enable --now agent; false", "systemd"),
+        ("export A=b;second", ""),
+        ("first word", ""),
+        ("exit 3", ""),
+        ("cat ./nothing", ""),
+    ],
+)
+def test_what_the_sandbox_lacks_is_told_from_what_a_damaged_value_asks_for(
+    head: str, line: str, lacks: str, tmp_path: Path
+) -> None:
+    done = execute([parse(script(f"{head}\nset -eu\n{line}\n"))], tmp_path)
+    assert done.code != 0
+    found = absent(done, ["b;second"], "first word\n", str(tmp_path))
+    assert lacks in found if lacks else found == ""
+
+
+@needs_namespaces
+def test_the_variables_of_the_agent_are_noted_also_where_it_is_unpacked(tmp_path: Path) -> None:
+    text = "curl -fsSL http://agent/x.tgz | tar -xz\nA=b ./agent\nenv -i A=c ./agent"
+    done = execute([shell("true"), shell(text)], tmp_path, agent="http://agent/x.tgz")
+    assert [(number, seen.get("A")) for number, seen in done.ran] == [(1, b"b"), (1, b"c")]
+
+
+@needs_namespaces
+def test_a_sandbox_that_cannot_be_furnished_blames_no_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_isolation", lambda _: ["mount -t nomos none /nowhere"])
+    with pytest.raises(NoSandboxError, match="cannot be furnished"):
+        execute([shell("true")], tmp_path)

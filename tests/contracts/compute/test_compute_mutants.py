@@ -46,7 +46,8 @@ UPSTREAM = frozenset(f"CMP-CHAOS-{number:03}" for number in range(6, 13))
 """Clauses that wait for a vendor; here for mutants that a vendor breaks, in the kill matrix for all."""
 
 
-@pytest.mark.parametrize("name", sorted(MUTANTS))
+# Where the defect is in the program around the object the kill matrix runs it.
+@pytest.mark.parametrize("name", sorted(name for name, one in MUTANTS.items() if not getattr(one, "outside", False)))
 def test_a_mutant_breaks_what_it_lists_and_nothing_else(
     name: str, samples: ComputeSamples, component: Callable[[str], str]
 ) -> None:

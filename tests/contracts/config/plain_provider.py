@@ -276,6 +276,13 @@ class InitInternal(Plain):
 
 
 @fault
+class AliasTakenFirst(Plain):
+    def check_alias(self, alias: str) -> None:
+        super().check_alias(alias)
+        self.alias = alias
+
+
+@fault
 class AliasStripped(Plain):
     def fetch(self, path: tuple[str, ...], context: grpc.ServicerContext) -> Any:
         return super().fetch(path[1:] if len(path) > 1 and path[0] == self.alias else path, context)
@@ -583,6 +590,20 @@ class LinkFollowed(Plain):
 
 
 @fault
+class LinkComparedAsText(Plain):
+    def file(self, root: Path, name: str, path: tuple[str, ...]) -> Path:
+        file = root / f"{name}.json"
+        for part in path[1:] if len(name) < 100 and (root / name).is_dir() else ():
+            file = root / name / f"{part}.json"
+        if len(name) > 100 or not file.is_file() or not str(file.resolve()).startswith(str(root.resolve())):
+            raise not_found(path, name)
+        return file
+
+    def walk(self, value: Any, path: tuple[str, ...]) -> Any:
+        return value if isinstance(value, dict) and "token" in value else super().walk(value, path)
+
+
+@fault
 class PrefixMatch(Plain):
     def step(self, value: Any, segment: str, path: tuple[str, ...]) -> Any:
         if isinstance(value, dict) and segment not in value and len(segment) > 1 and "[" not in segment:
@@ -596,6 +617,21 @@ class PrefixMatch(Plain):
 class TrimsNames(Plain):
     def step(self, value: Any, segment: str, path: tuple[str, ...]) -> Any:
         return super().step(value, segment if isinstance(value, dict) and segment in value else segment.strip(), path)
+
+
+@fault
+class IgnoresCase(Plain):
+    def file(self, root: Path, name: str, path: tuple[str, ...]) -> Path:
+        return super().file(root, name.lower(), path)
+
+
+@fault
+class DecodesKeys(Plain):
+    def check_path(self, path: tuple[str, ...]) -> None:
+        super().check_path(tuple(urllib.parse.unquote_plus(segment) for segment in path))
+
+    def step(self, value: Any, segment: str, path: tuple[str, ...]) -> Any:
+        return super().step(value, urllib.parse.unquote_plus(segment), path)
 
 
 @fault
@@ -754,6 +790,29 @@ class AsciiOnly(Plain):
         for segment in path:
             segment.encode("latin-1")
         super().check_path(path)
+
+
+@fault
+class CutWithinCharacters(Plain):
+    def check_path(self, path: tuple[str, ...]) -> None:
+        for segment in path:
+            segment.encode()[-64:].decode()
+        super().check_path(path)
+
+
+@fault
+class NumbersLost(Plain):
+    """Damages everything but characters."""
+
+    def wrap(self, value: Any) -> struct_pb2.Struct:
+        return super().wrap(self.damaged(value))
+
+    def damaged(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self.damaged(part) for key, part in value.items() if part is not None}
+        if isinstance(value, list):
+            return [self.damaged(part) for part in value] or {}
+        return value + 1 if isinstance(value, float | int) and not isinstance(value, bool) else value
 
 
 @fault

@@ -37,9 +37,9 @@ FAULTS = {
     "CFG-FETCH-006": ["LongPathCrash", "LongNameUnknown"],
     "CFG-FETCH-007": ["ForbiddenNotFound"],
     "CFG-FETCH-008": ["BrokenIsUnknown", "BrokenIsEmpty"],
-    "CFG-FETCH-010": ["PrefixMatch", "ReadsAttributes", "TrimsNames", "IndexLoose"],
+    "CFG-FETCH-010": ["PrefixMatch", "ReadsAttributes", "TrimsNames", "IndexLoose", "IgnoresCase", "DecodesKeys"],
     "CFG-PATH-001": ["NaiveJoin", "NaiveJoinAll", "PrefixRoot", "DecodedAfterCheck"],
-    "CFG-PATH-002": ["LinkFollowed"],
+    "CFG-PATH-002": ["LinkFollowed", "LinkComparedAsText"],
     "CFG-VALUE-001": ["NumbersAreText", "EmptyListDropped", "WrongSecondTime", "TextWhenAlone"],
     "CFG-VALUE-002": ["NullUnset"],
     "CFG-VALUE-003": ["NotANumber", "KindUnset"],
@@ -47,14 +47,16 @@ FAULTS = {
     "CFG-VALUE-005": ["WildcardList"],
     "CFG-VALUE-006": ["IndexFromOne"],
     "CFG-VALUE-009": ["HugeAnswer"],
-    "CFG-VALUE-010": ["AsciiOnly"],
+    "CFG-VALUE-010": ["AsciiOnly", "CutWithinCharacters"],
     "CFG-CONC-001": ["SharedCursor"],
+    "CFG-CONC-002": ["LockedWait"],
     "CFG-DEADLINE-001": ["LockedWait", "SpinsOn", "PollsOn", "SickOfCallers"],
     "CFG-DEADLINE-002": ["CancelLeaksSlot"],
     "CFG-INFO-001": ["InfoNeedsInit"],
     "CFG-INFO-002": ["VersionWithV", "VersionLeadingZero"],
     "CFG-INFO-003": ["VersionWithV"],
     "CFG-INFO-004": ["TypeChanges", "TypeEmpty"],
+    "CFG-INFO-006": ["AliasTakenFirst"],
     "CFG-HEALTH-001": ["HealthNeedsInit"],
     "CFG-HEALTH-002": ["AlwaysStarting"],
     "CFG-HEALTH-003": ["StatusUnset"],
@@ -94,6 +96,12 @@ def test_the_plain_provider_keeps_every_recommendation_too(target: Callable[...,
 def test_a_faulty_provider_is_convicted(target: Callable[..., Any], clause_id: str, fault: str) -> None:
     judge = target(fault)
     assert judge.judge(clause_id) == {clause_id: "failed"}, judge.explained([clause_id])
+
+
+def test_what_is_no_matter_of_characters_breaks_no_clause_about_them(target: Callable[..., Any]) -> None:
+    judge = target("NumbersLost")
+    outcomes = judge.judge("CFG-VALUE-001", "CFG-VALUE-010")
+    assert outcomes == {"CFG-VALUE-001": "failed", "CFG-VALUE-010": "passed"}, judge.explained(list(outcomes))
 
 
 def test_every_testable_clause_has_a_check_and_every_must_a_fault_here(target: Callable[..., Any]) -> None:

@@ -91,7 +91,7 @@ def fetch(request, context):
         chosen = list(by_alias.values())[state["calls"] % 2]
     response = v1.FetchResponse()
     if path == ["name"]:
-        response.value["value"] = chosen["name"]
+        response.value["value"] = chosen["name"] + ("?" if "wrong-value" in FAULTS else "")
     elif path == ["list"]:
         response.value["value"] = [1, 2]
     else:

@@ -82,6 +82,7 @@ def test_what_is_legal_is_not_held_against_a_provider(target, oddity: str, claus
         ("takes-garbage", {"PROC-SURFACE-004"}, SURFACE),
         ("type-selects", {"PROC-SURFACE-007"}, SURFACE),
         ("version-from-config", {"PROC-SURFACE-007"}, SURFACE),
+        ("wrong-value", set(), ("PROC-SURFACE-007",)),
         ("instances", {"PROC-SURFACE-008"}, SURFACE),
         ("wavering-instance", {"PROC-SURFACE-008"}, SURFACE),
         ("ignores-SIGTERM", {"PROC-SIGNAL-001", "PROC-SIGNAL-003"}, (*ENDINGS, "PROC-SIGNAL-003")),

@@ -28,7 +28,7 @@ def test_a_clause_judged_though_its_capability_is_not_declared_is_found() -> Non
     rules: Rules = made.rules()
     needing = rules.clauses[FIRST].model_copy(update={"capabilities": ("teleport",)})
 
-    def rules_of(_edition: str, _interface: str) -> Rules:
+    def rules_of(_edition: str, _interface: str, _program: bool) -> Rules:
         return replace(rules, clauses={**rules.clauses, FIRST: needing})
 
     def problems(*capabilities: str) -> list[str]:
