@@ -232,7 +232,7 @@ class ConfigModel:
         other = self.samples.other_config
         if world.state is State.OTHER and other is not None and path == other.path:
             return (self._value(world, other.value),)
-        return (self._as_before(world, path),)
+        return (self._as_before(world, path, faulty=path in self.samples.malformed),)
 
     @staticmethod
     def _value(world: World, value: Any) -> Allowed:
@@ -241,7 +241,7 @@ class ConfigModel:
         )
 
     @staticmethod
-    def _as_before(world: World, path: Segments) -> Allowed:
+    def _as_before(world: World, path: Segments, *, faulty: bool) -> Allowed:
         before = next((asked.answer for asked in world.asked if asked.path == path), None)
         if before is not None:
             return Allowed(f"as before {before.summary}", lambda a: _equal(a, before), lambda _: (world,), before)
@@ -249,10 +249,12 @@ class ConfigModel:
         def remember(answer: Answer) -> tuple[World, ...]:
             return (replace(world, asked=(*world.asked, Asked(path, answer))),)
 
-        # A process that is gone, a code that Fetch has not or an answer without a meaning is right in no configuration.
+        # A process that is gone or an answer without a meaning is right in no configuration, and a failure of the
+        # provider's own only where what it reads is faulty.
+        wrong = {"UNKNOWN", "UNAVAILABLE"} | (set() if faulty else {"INTERNAL"})
         return Allowed(
             "a value or a code that says why not",
-            lambda answer: answer.code not in {"UNKNOWN", "UNAVAILABLE", "INTERNAL"} and not answer.decode_error,
+            lambda answer: answer.code not in wrong and not answer.decode_error,
             remember,
         )
 

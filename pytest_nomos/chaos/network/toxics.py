@@ -130,6 +130,10 @@ class Queue(Stage):
         """Return how many bytes of the first item go next, and when they are due. Asked once for each such piece."""
         raise NotImplementedError
 
+    def felt(self, item: Item) -> bool:
+        """Whether somebody feels that *item* is late: of a connection's end only those who wait for it."""
+        return isinstance(item, bytes)
+
     def put(self, item: Item) -> None:
         """Take the next piece, or the end."""
         self.waiting.append((item, self.line.loop.time()))
@@ -148,7 +152,7 @@ class Queue(Stage):
             now = loop.time()
             if self.due is None:
                 self.size, self.due = self.plan(item, came)
-                if self.due > now:
+                if self.due > now and self.felt(item):
                     self.strike()
             if self.due > now:
                 if self.due != math.inf:
@@ -216,6 +220,10 @@ class Lingering(Queue):
     """SlowClose: data pass, an end is late."""
 
     fault: SlowClose
+
+    def felt(self, item: Item) -> bool:
+        """An end is what is late here."""
+        return not isinstance(item, bytes)
 
     def plan(self, item: Item, came: float) -> tuple[int, float]:
         """Return the whole item; an end has to wait."""
