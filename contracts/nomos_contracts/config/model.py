@@ -251,7 +251,7 @@ class ConfigModel:
 
         # A process that is gone or an answer without a meaning is right in no configuration, and a failure of the
         # provider's own only where what it reads is faulty.
-        wrong = {"UNKNOWN", "UNAVAILABLE"} | (set() if faulty else {"INTERNAL"})
+        wrong = {"UNKNOWN", "UNAVAILABLE"} if faulty else {"UNKNOWN", "UNAVAILABLE", "INTERNAL"}
         return Allowed(
             "a value or a code that says why not",
             lambda answer: answer.code not in wrong and not answer.decode_error,
