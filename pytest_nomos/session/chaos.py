@@ -64,11 +64,14 @@ class WorkerChaos:
         """The proxies: those of the Toxiproxy that NOMOS_TOXIPROXY names, else embedded ones.
 
         Raises:
-            ProxyError: the server that was named cannot be used.
+            Blocked: the server that was named cannot be used.
         """
         with self._lock:
             if self._proxies is None:
-                proxies = open_proxies(os.environ.get("NOMOS_TOXIPROXY", ""), self._seed)
+                try:
+                    proxies = open_proxies(os.environ.get("NOMOS_TOXIPROXY", ""), self._seed)
+                except ProxyError as error:
+                    raise Blocked("environment", str(error)) from error
                 if proxies.foreign:
                     # Before the first proxy: between two faults nothing else tells of one that a killed run leaves.
                     self._faults().journal.opened(proxies.foreign)
@@ -162,10 +165,7 @@ class TargetChaos:
         Raises:
             Blocked: there are none.
         """
-        try:
-            return self._worker.proxies
-        except ProxyError as error:
-            raise Blocked("environment", str(error)) from error
+        return self._worker.proxies
 
     def start(self, ready_for: Fault | None = None) -> Start:
         """Start a process of the target.

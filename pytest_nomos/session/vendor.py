@@ -11,7 +11,7 @@ from nomos_contracts.compute.samples import ComputeSamples, Upstream
 from nomos_contracts.provider import InterfaceProvider
 from nomos_contracts.violation import Blocked
 from pytest_nomos.chaos.ending import Stack
-from pytest_nomos.chaos.network.proxy import Proxies, ProxyError
+from pytest_nomos.chaos.network.proxy import Proxies
 
 if TYPE_CHECKING:
     from pytest_nomos.session.chaos import WorkerChaos
@@ -46,10 +46,7 @@ class SampledVendor:
         Raises:
             Blocked: there are none.
         """
-        try:
-            return self._worker.proxies
-        except ProxyError as error:
-            raise Blocked("environment", str(error)) from error
+        return self._worker.proxies
 
     @property
     def stack(self) -> Stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,3 +35,29 @@ class Original(FilesProvider):
         if found.status is HealthStatus.OK and self.overlay is not None and not self.overlay.is_dir():
             return Health(HealthStatus.DEGRADED, "the folder of the setting `overlay` is not there; create it")
         return found
+
+
+class Rooted(Original):
+    """Notes the folder of its files, to which it goes past the original."""
+
+    _root = Path("/nonexistent")
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Note the folder."""
+        super().init(alias, config, source_file_path, context=context)
+        if config.get("directory"):
+            self._root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
+
+
+class Continued(Original):
+    """Notices when it is continued after a stop: the signal that does that waits until somebody looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Every later thread inherits the mask; blocked or not, the signal continues the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
+
+    @staticmethod
+    def stood_still() -> bool:
+        """Whether it was continued since the last question."""
+        return signal.sigtimedwait({signal.SIGCONT}, 0) is not None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from random import Random
 from typing import Any, Final
@@ -60,27 +60,30 @@ class _Lost(Enum):
     NOTHING = "none: the call was over before"
 
 
-@dataclass
-class _Calls:
-    """The errors that are allowed while the vendor is not there."""
+@contextmanager
+def _experiment(
+    vendor: Vendor, samples: ComputeSamples, target: TargetFacts, random: Random
+) -> Generator[tuple[VendorExperiment, Fleet]]:
+    """Yield an experiment that lists, and a fleet on its provider, which is gone before the vendor is."""
+    with vendor.experiment(probe) as x, fleet_of(x.provider, samples, target, random) as fleet:
+        yield x, fleet
 
-    allowed: frozenset[str]
 
-    def expect_says_so(self, answer: Answer, during: str) -> None:
-        """See that a failure is one that callers may try again after.
+def _expect_says_so(answer: Answer, target: TargetFacts, during: str) -> None:
+    """See that a failure is one that callers may try again after.
 
-        Raises:
-            Violation: it is none of the taxonomy, or it says that trying again is of no use.
-        """
-        if answer.code in self.allowed and code_of(answer) and answer.details.get("retryable") is True:
-            return
-        codes = ", ".join(sorted(self.allowed))
-        raise Violation(
-            f"during {during}, {answer.method} is right, or fails with an error of the taxonomy that may be retried, "
-            f"as one of {codes}",
-            told(answer) + (" (not retryable)" if code_of(answer) else ""),
-            answer,
-        )
+    Raises:
+        Violation: it is none of the taxonomy, or it says that trying again is of no use.
+    """
+    if answer.code in target.fault_codes and code_of(answer) and answer.details.get("retryable") is True:
+        return
+    codes = ", ".join(sorted(target.fault_codes))
+    raise Violation(
+        f"during {during}, {answer.method} is right, or fails with an error of the taxonomy that may be retried, "
+        f"as one of {codes}",
+        told(answer) + (" (not retryable)" if code_of(answer) else ""),
+        answer,
+    )
 
 
 class UpstreamContract(Contract):
@@ -99,10 +102,7 @@ class UpstreamContract(Contract):
         nomos_vendor: Vendor,
     ) -> None:
         """Every byte comes a seventh of a second late, both ways."""
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             with x.inject(Latency(ms=150, direction="upstream") & Latency(ms=150), ttl=120) as fault:
                 answer = shaped(fleet.try_spawn())
                 if answer.elapsed >= 0.24:
@@ -133,10 +133,7 @@ class UpstreamContract(Contract):
         nomos_vendor: Vendor,
     ) -> None:
         """Each answer of the vendor to a spawn is lost in turn, with its connection; then the spawn is tried again."""
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             lost = 0
             for moment in MOMENTS:
                 for step in range(STEPS):
@@ -205,11 +202,7 @@ class UpstreamContract(Contract):
         nomos_vendor: Vendor,
     ) -> None:
         """Nobody listens there; what a call answers nevertheless is true, then and afterwards."""
-        calls = _Calls(nomos_target.fault_codes)
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             kept, ended = fleet.spawn_many(2)
             fleet.visible((kept, ended))
             options = once(fleet)
@@ -225,7 +218,7 @@ class UpstreamContract(Contract):
                 if failed or receipt.status is not ReceiptStatus.COMPLETED:
                     fault.bit("calls failed")
                 for answer in failed:
-                    calls.expect_says_so(answer, fault.words)
+                    _expect_says_so(answer, nomos_target, fault.words)
                 found = answers["get"].value if answers["get"].ok else kept
                 if found is None or found.status in ENDED:
                     raise Violation(f"during {fault.words}, get finds {kept.id}, or fails", "it says that it is gone")
@@ -251,10 +244,7 @@ class UpstreamContract(Contract):
         nomos_vendor: Vendor,
     ) -> None:
         """Gone and back three times, with calls on their way; what was spawned before is there, and spawn works."""
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             kept = fleet.spawn()
             fleet.visible((kept,))
             for _ in range(3):
@@ -277,10 +267,7 @@ class UpstreamContract(Contract):
         self, nomos_samples: ComputeSamples, nomos_target: TargetFacts, nomos_random: Random, nomos_vendor: Vendor
     ) -> None:
         """The health check says so, and says when it is well again."""
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
 
             def well() -> bool:
                 answer = beat(x.provider, [HeartbeatTask(TaskType.HEALTH_CHECK.value)])
@@ -314,11 +301,7 @@ class UpstreamContract(Contract):
         nomos_vendor: Vendor,
     ) -> None:
         """What is sent to the vendor is swallowed; calls end by themselves before the limit of their callers."""
-        calls = _Calls(nomos_target.fault_codes)
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             kept = fleet.spawn()
             fleet.visible((kept,))
             health = HeartbeatTask(TaskType.HEALTH_CHECK.value)
@@ -335,7 +318,7 @@ class UpstreamContract(Contract):
                 if failed:
                     fault.bit(f"{len(failed)} calls failed")
                 for answer in failed:
-                    calls.expect_says_so(answer, fault.words)
+                    _expect_says_so(answer, nomos_target, fault.words)
             x.recover(recovery(fleet))
 
     @staticmethod
@@ -362,10 +345,7 @@ class UpstreamContract(Contract):
         nomos_vendor: Vendor,
     ) -> None:
         """Callers ask for what only the vendor knows, and leave; others want a bootstrap script."""
-        with (
-            nomos_vendor.experiment(probe) as x,
-            fleet_of(x.provider, nomos_samples, nomos_target, nomos_random) as fleet,
-        ):
+        with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             plain = bootstrap()
             before = shaped(x.provider.invoke("generate_bootstrap", cfg=plain))
             with x.inject(Silence(direction="upstream"), ttl=120) as fault:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
 import threading
 import time
@@ -14,23 +13,9 @@ from typing import Any
 
 from nomos_mutants.front import CHUNK, Front, behind
 from nomos_mutants.mutant import mutant, serve_with
-from nomos_mutants.original import Original
+from nomos_mutants.original import Continued, Original
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
-
-
-class _Watchful(Original):
-    """Notices when it is continued after a stop: the signal that does that waits until somebody looks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        # Every later thread inherits the mask; blocked or not, the signal continues the process.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
-
-    @staticmethod
-    def stood_still() -> bool:
-        """Whether it was continued since the last question."""
-        return signal.sigtimedwait({signal.SIGCONT}, 0) is not None
 
 
 def _left(context: CallContext) -> float:
@@ -40,7 +25,7 @@ def _left(context: CallContext) -> float:
 
 
 @mutant("CFG-CHAOS-001", defect="once callers left while it stood still, it takes its source for lost, for good")
-class NeverForgets(_Watchful):
+class NeverForgets(Continued):
     """Waits for somebody who repairs it."""
 
     _lost = False
@@ -54,7 +39,7 @@ class NeverForgets(_Watchful):
 
 
 @mutant("CFG-CHAOS-002", defect="what was asked for while it stood still is not found")
-class Dazed(_Watchful):
+class Dazed(Continued):
     """Has its index made anew, and answers from an empty one meanwhile."""
 
     _until = 0.0

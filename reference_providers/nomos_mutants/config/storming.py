@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 import threading
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 from nomos_mutants.front import Front, behind
 from nomos_mutants.mutant import mutant, serve_with
-from nomos_mutants.original import Original
+from nomos_mutants.original import Continued
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
 from nomos_reference.config.provider import Current
@@ -22,18 +21,8 @@ JUST_NOW: Final = 0.5
 """Seconds within which a call and the end of its connection belong together."""
 
 
-class _Noticing(Original):
-    """Is told when a connection broke under its caller, and can see that it was continued after a stop."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        # Every later thread inherits the mask; blocked or not, the signal continues the process.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
-
-    @staticmethod
-    def stood_still() -> bool:
-        """Whether it was continued since the last question."""
-        return signal.sigtimedwait({signal.SIGCONT}, 0) is not None
+class _Noticing(Continued):
+    """Is told when a connection broke under its caller, too."""
 
     def broken(self) -> None:
         """A connection broke."""

@@ -6,29 +6,21 @@ import json
 import os
 import threading
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
 from nomos_mutants.mutant import mutant
-from nomos_mutants.original import Original
+from nomos_mutants.original import Original, Rooted
 from nomos_proto.errors import ProviderError
 from nomos_proto.provider import CallContext
 from nomos_reference.config.walk import fault
 
 
 @mutant("CFG-PATH-001", "last", defect="the last segment below a folder is not checked")
-class TrustsLast(Original):
+class TrustsLast(Rooted):
     """Checks what it walks through, and opens what it ends at."""
-
-    _root = Path("/nonexistent")
-
-    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
-        """Note the folder."""
-        super().init(alias, config, source_file_path, context=context)
-        if config.get("directory"):
-            self._root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Read the file that the last segment leads to, if the folder before it is there."""
@@ -105,16 +97,8 @@ class IgnoresBehindIndex(Original):
 
 
 @mutant("CFG-FETCH-010", "case", defect="files are found whatever letters of the first segment are large")
-class IgnoresCase(Original):
+class IgnoresCase(Rooted):
     """Looks through the folder and compares in small letters."""
-
-    _root = Path("/nonexistent")
-
-    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
-        """Note the folder."""
-        super().init(alias, config, source_file_path, context=context)
-        if config.get("directory"):
-            self._root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Replace the first segment by the name of a file that is like it."""
@@ -168,16 +152,8 @@ class CutsBytes(Original):
 
 
 @mutant("CFG-PATH-002", "prefix", defect="links are followed to folders whose name begins with that of the root")
-class ComparesText(Original):
+class ComparesText(Rooted):
     """Compares the root with the beginning of a path, as text."""
-
-    _root = Path("/nonexistent")
-
-    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
-        """Note the folder."""
-        super().init(alias, config, source_file_path, context=context)
-        if config.get("directory"):
-            self._root = Path(os.path.dirname(source_file_path), str(config["directory"]))  # noqa: PTH120 # as the original
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Read a whole file behind such a link."""
