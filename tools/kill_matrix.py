@@ -206,9 +206,9 @@ def batches(jobs: Sequence[Job]) -> Iterator[list[Job]]:
         yield list(jobs[number::count])
 
 
-def show(row: Row) -> None:
-    """Print a row."""
-    mark = "ok  " if not row.problems else "FAIL"
+def show(row: Row, otherwise: str = "FAIL") -> None:
+    """Print a row; *otherwise* is what stands before one that is not as listed."""
+    mark = "ok  " if not row.problems else otherwise
     print(f"{mark} {row.seconds:6.1f} s  {row.name:<44} {' '.join(row.breaks)}", flush=True)
     for problem in row.problems:
         print(f"                 {problem}", flush=True)
@@ -220,14 +220,17 @@ def killers(rows: Iterable[Row], clauses: Iterable[Clause]) -> dict[str, list[st
 
 
 def held(jobs: Sequence[Job], at_once: int, *, quick: bool) -> list[Row]:
-    """Hold *jobs* against the contract, *at_once* batches at a time, and show each row as it is found."""
+    """Hold *jobs* against the contract, *at_once* batches at a time, and show each row as it is found.
+
+    ``more`` marks a target that *quick* shows too little of: it is tried on everything afterwards.
+    """
     rows: list[Row] = []
     with ThreadPoolExecutor(at_once) as pool:
         running = [pool.submit(run_batch, batch, quick=quick) for batch in batches(jobs)]
         for done in as_completed(running):
             for row in done.result():
                 rows.append(row)
-                show(row)
+                show(row, "more" if quick else "FAIL")
     return rows
 
 
