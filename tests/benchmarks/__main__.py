@@ -44,7 +44,7 @@ def main() -> int:
             "interfaces": lambda: interfaces.measure(scratch),
             "pages": lambda: pages.measure(scratch),
             "proxies": lambda: proxies.measure(scratch, provider()),
-            "windows": lambda: windows.measure(scratch),
+            "windows": lambda: windows.measure(scratch, provider()),
             "runs": lambda: [runs.against_a_bare_script(scratch, provider()), runs.two_workers(provider())],
         }
         parser.add_argument("--only", choices=tuple(parts), action="append")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GO = ROOT / "examples" / "provider-in-go"
+FILES = "registered:config/files"
+"""The target string of the bundled file provider."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def files(scratch: Path) -> Provider:
     folder.mkdir()
     config = {"directory": str(ROOT / "examples" / "settings")}
     command = (sys.executable, "-m", "nomos_reference", "config/files")
-    return Provider("file provider", folder, "registered:config/files", command, config, ("app", "name"))
+    return Provider("file provider", folder, FILES, command, config, ("app", "name"))
 
 
 def clean_environment() -> dict[str, str]:
