@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from nomos_contracts.fault import Clock
 from pytest_nomos.chaos.applied import FaultFailed, RevertFailed, Unavailable
 from pytest_nomos.chaos.recipes import TurnBack
 from pytest_nomos.chaos.subject import ProcessSubject
+from pytest_nomos.host.folders import TemporaryFolders
+from pytest_nomos.host.reaping import ReaperError
 
 NAMED: Final = "NOMOS_LIBFAKETIME"
 """Environment variable that names the library where it is in none of the `PLACES`."""
@@ -73,22 +74,25 @@ def find_library() -> str | None:
 
 def _probe(library: str) -> str:
     """Return why a program that is started with *library* sees no other time, empty where it does."""
-    with tempfile.TemporaryDirectory(prefix="nomos-clock-") as folder:
-        file = Path(folder, "clock")
-        file.write_text(f"+{_PROBED}", encoding="ascii")
-        environment = {**os.environ, "LD_PRELOAD": library, _VARIABLE: str(file), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        try:
+    try:
+        # Not one of tempfile's own: that would outlive a run which is killed meanwhile.
+        with TemporaryFolders() as folders:
+            file = folders.make("clock") / "clock"
+            file.write_text(f"+{_PROBED}", encoding="ascii")
+            environment = {"LD_PRELOAD": library, _VARIABLE: str(file), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
             done = subprocess.run(
                 [sys.executable, "-S", "-c", "import time; print(time.time())"],
-                env=environment,
+                env={**os.environ, **environment},
                 capture_output=True,
                 text=True,
                 timeout=_PROBE_SECONDS,
                 check=True,
             )
             ahead = float(done.stdout) - time.time()
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            return f"a program that is started with it fails: {type(error).__name__}"
+    except ReaperError as error:
+        return str(error)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        return f"a program that is started with it fails: {type(error).__name__}"
     return "" if abs(ahead - _PROBED) < 60 else "a program that is started with it sees the right time"
 
 

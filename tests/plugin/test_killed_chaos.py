@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from nomos_reference.compute.orbstack_engine import connect
@@ -69,8 +70,9 @@ def undone(folder: Path) -> list[str]:
 
 
 def groups() -> set[str]:
-    """Return the control groups of ours."""
-    return {str(path) for path in Path("/sys/fs/cgroup").rglob("nomos-*") if path.is_dir()}
+    """Return the control groups of runs that have ended; others may be at work on this machine."""
+    found = {path for path in Path("/sys/fs/cgroup").rglob("nomos-*") if path.is_dir()}
+    return {str(path) for path in found if not psutil.pid_exists(int(path.name.rpartition("-")[2]))}
 
 
 def mounts() -> set[str]:

@@ -347,14 +347,16 @@ class UpstreamContract(Contract):
         """Callers ask for what only the vendor knows, and leave; others want a bootstrap script."""
         with _experiment(nomos_vendor, nomos_samples, nomos_target, nomos_random) as (x, fleet):
             plain = bootstrap()
-            before = shaped(x.provider.invoke("generate_bootstrap", cfg=plain))
+            # Where scripts differ from call to call, which is another clause's matter, an answer is enough.
+            before, again = (shaped(x.provider.invoke("generate_bootstrap", cfg=plain)) for _ in range(2))
+            differs = before.value != again.value
             with x.inject(Silence(direction="upstream"), ttl=120) as fault:
                 leaving = [x.provider.start("list", filter=None, timeout=BRIEF) for _ in range(LEAVING)]
                 answers = [one.answer() for one in leaving]
                 script = shaped(x.provider.invoke("generate_bootstrap", cfg=plain))
                 if not any(answer.ok for answer in answers):
                     fault.bit(f"{LEAVING} callers were not answered")
-                if before.ok and (script.code != "OK" or script.value != before.value):
+                if before.ok and (script.code != "OK" or (script.value != before.value and not differs)):
                     raise Violation(
                         f"during {fault.words}, generate_bootstrap answers as before", shorten(told(script)), script
                     )

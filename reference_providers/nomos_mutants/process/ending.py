@@ -36,7 +36,7 @@ class _Deaf(serve._Ending):  # noqa: SLF001 # a mutant changes what is inside
         return entered
 
 
-@mutant("PROC-SIGNAL-001", defect="it ignores SIGTERM", also=("PROC-SIGNAL-003",))
+@mutant("PROC-SIGNAL-001", defect="it ignores SIGTERM", also=("PROC-SIGNAL-003", "PROC-SIGNAL-006"))
 def ignores_sigterm(argv: Sequence[str]) -> int:
     """End with Shutdown only."""
     with serving("_Ending", type("Deaf", (_Deaf,), {"numbers": (signal.SIGTERM,)})):
@@ -113,7 +113,7 @@ class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
 @mutant(
     "PROC-SIGNAL-003",
     defect="it forgets a signal that arrives while calls run",
-    also=("PROC-SHUTDOWN-002", "PROC-SIGNAL-002"),
+    also=("PROC-SHUTDOWN-002", "PROC-SIGNAL-002", "PROC-SIGNAL-006"),
 )
 def ends_when_idle(argv: Sequence[str]) -> int:
     """Look for the signal between calls only."""
@@ -125,7 +125,7 @@ def ends_when_idle(argv: Sequence[str]) -> int:
     "PROC-SIGNAL-003",
     "patient",
     defect="after a signal it waits without limit for the calls that run",
-    also=("PROC-SIGNAL-002",),
+    also=("PROC-SIGNAL-002", "PROC-SIGNAL-006"),
 )
 def waits_for_calls(argv: Sequence[str]) -> int:
     """Stop gracefully, with all the time in the world."""
