@@ -162,8 +162,14 @@ class RunningProvider(Protocol):
         """Call the Shutdown RPC; the process is not waited for."""
         ...
 
-    def start_fetch(self, path: Path_, *, timeout: float | None = None) -> PendingAnswer:
-        """Begin a Fetch and return at once."""
+    def start_fetch(self, path: Path_, *, timeout: float | None = None, patient: bool = False) -> PendingAnswer:
+        """Begin a Fetch and return at once.
+
+        Args:
+            path: what to fetch.
+            timeout: seconds after which the caller leaves, None for the usual limit.
+            patient: whether a connection that cannot be made is tried again for as long, instead of once.
+        """
         ...
 
     def raw(

@@ -157,8 +157,8 @@ class Conversation:
         """Call the Shutdown RPC; the process is not waited for."""
         return self._v1("Shutdown", {}, b"", self._seconds(timeout, self._limits.shutdown_rpc))
 
-    def start_fetch(self, path: Sequence[str], *, timeout: float | None = None) -> Pending:
-        """Begin a Fetch and return at once."""
+    def start_fetch(self, path: Sequence[str], *, timeout: float | None = None, patient: bool = False) -> Pending:
+        """Begin a Fetch and return at once; see `nomos_contracts.provider.RunningProvider`."""
         seconds = self._seconds(timeout)
         shown = {"path": list(path)}
 
@@ -167,15 +167,23 @@ class Conversation:
             self._remember(answer)
             return answer
 
-        return self._begin(V1 + "Fetch", messages.encode_fetch_request(path), seconds, finish)
+        return self._begin(V1 + "Fetch", messages.encode_fetch_request(path), seconds, finish, patient=patient)
 
-    def _begin(self, method: str, request: bytes, seconds: float, finish: Callable[[Reply], Answer]) -> Pending:
+    def _begin(
+        self,
+        method: str,
+        request: bytes,
+        seconds: float,
+        finish: Callable[[Reply], Answer],
+        *,
+        patient: bool = False,
+    ) -> Pending:
         caller = self._caller()
         if isinstance(caller, Reply):
             pending = Pending(finish)
             pending.settle(caller)
             return pending
-        return caller.begin(method, request, seconds, finish)
+        return caller.begin(method, request, seconds, finish, patient=patient)
 
     def raw(
         self,

@@ -248,8 +248,24 @@ class Caller:
                 call.cancel()
             self.pool.release(link)
 
-    def begin(self, method: str, request: bytes, seconds: float, finish: Callable[[Reply], Answer]) -> Pending:
-        """Start calling *method* and return at once; *finish* makes the answer."""
+    def begin(
+        self,
+        method: str,
+        request: bytes,
+        seconds: float,
+        finish: Callable[[Reply], Answer],
+        *,
+        patient: bool = False,
+    ) -> Pending:
+        """Start calling *method* and return at once; *finish* makes the answer.
+
+        Args:
+            method: full name.
+            request: as it is sent.
+            seconds: after which the caller leaves.
+            finish: makes the answer of the reply.
+            patient: whether a connection that cannot be made is tried again for as long.
+        """
         pending = Pending(finish)
         began = time.perf_counter()
         try:
@@ -258,7 +274,9 @@ class Caller:
             pending.settle(Reply("UNAVAILABLE", str(error), None, 0.0))
             return pending
         try:
-            future = link.unary(method).future(request, timeout=seconds, metadata=self.metadata.pairs())
+            future = link.unary(method).future(
+                request, timeout=seconds, metadata=self.metadata.pairs(), wait_for_ready=patient or None
+            )
         except ValueError as error:
             self.pool.release(link)
             pending.settle(Reply("UNAVAILABLE", str(error), None, time.perf_counter() - began))

@@ -84,7 +84,7 @@ class ExhaustionContract(Contract):
             with x.inject(Cpu(percent=5), ttl=patient + 10) as fault:
                 end = time.monotonic() + SPELL
                 while time.monotonic() < end:
-                    calls = [x.direct.start_fetch(asked.path, timeout=patient) for _ in range(WAVE)]
+                    calls = [x.direct.start_fetch(asked.path, timeout=patient, patient=True) for _ in range(WAVE)]
                     answers += [call.answer() for call in calls]
             asked.expect_no_lie(answers, fault.words)
             x.recover(asked.within)

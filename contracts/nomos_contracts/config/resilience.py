@@ -80,7 +80,7 @@ class ResilienceContract(Contract):
         asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             with x.inject(Pause()) as fault:
-                waiting = [x.direct.start_fetch(asked.path, timeout=PATIENT) for _ in range(8)]
+                waiting = [x.direct.start_fetch(asked.path, timeout=PATIENT, patient=True) for _ in range(8)]
                 # Sent, and too late for whoever takes a second of silence for the end of the world.
                 if not soon(lambda: any(call.done() for call in waiting), 1.2):
                     fault.bit("eight calls were not answered")
@@ -112,7 +112,9 @@ class ResilienceContract(Contract):
         with chaos.experiment(asked.probe) as x:
             with x.inject(fault) as live:
                 x.provider.reconnect()
-                answers = _answers([x.provider.start_fetch(asked.path, timeout=PATIENT) for _ in range(4)])
+                answers = _answers(
+                    [x.provider.start_fetch(asked.path, timeout=PATIENT, patient=True) for _ in range(4)]
+                )
                 if min(answer.elapsed for answer in answers) >= least:
                     live.bit(f"no call took less than {least:g} s")
                 asked.expect_right(answers, fault.words)
