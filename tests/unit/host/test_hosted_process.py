@@ -184,6 +184,21 @@ def test_signals_reach_the_process_alone(running: HostedProvider, eventually: Ev
         running.signal("SIG_IGN")
 
 
+def test_a_patient_caller_waits_for_a_connection_that_takes_longer_than_one_attempt(
+    tmp_path: Path, small: Small
+) -> None:
+    with ProviderHost(folder=tmp_path, limits=Limits(connect_timeout=0.3)) as host:
+        provider = started(host, small())
+        provider.signal("SIGSTOP")
+        provider.reconnect()
+        patient = provider.start_fetch(["where"], timeout=20, patient=True)
+        hasty = provider.start_fetch(["where"], timeout=20).answer()
+        assert hasty.code == "UNAVAILABLE"
+        assert "connection attempt timed out" in hasty.message
+        provider.signal("SIGCONT")
+        assert patient.answer().ok
+
+
 def test_the_end_of_a_process_is_told_with_code_or_signal(
     host: ProviderHost, running: HostedProvider, script: Small
 ) -> None:
