@@ -60,12 +60,7 @@ class HostedProvider(Conversation):
         def finish(reply: Reply) -> Answer:
             return to_answer("Health", {}, reply, DECODERS["Health"], seconds)
 
-        caller = self._caller()
-        if isinstance(caller, Reply):
-            pending = Pending(finish)
-            pending.settle(caller)
-            return pending
-        return caller.begin(V1 + "Health", b"", seconds, finish)
+        return self._begin(V1 + "Health", b"", seconds, finish)
 
     def repeat_init(self, external: ExternalProvider) -> str:
         """Send the latest Init that succeeded to a new process; return what went wrong, empty where nothing did."""

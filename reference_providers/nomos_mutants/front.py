@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -81,6 +82,20 @@ class Front:
 
     def broken(self, source: socket.socket, sink: socket.socket, inbound: bool) -> None:
         """Note that a connection broke."""
+
+
+class Hearing(Front):
+    """Notes which callers have said something."""
+
+    def __init__(self, inner: int) -> None:
+        super().__init__(inner)
+        self.heard = weakref.WeakSet[socket.socket]()
+
+    def changed(self, source: socket.socket, data: bytes, inbound: bool) -> bytes:
+        """Note who has said something."""
+        if inbound:
+            self.heard.add(source)
+        return data
 
 
 @contextmanager

@@ -122,7 +122,8 @@ class SpotContract(Contract):
     ) -> None:
         """Twice; one that nobody made succeeds or is not found. No instance comes after it."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            answer = ask(fleet, price_of(fleet) * 2)
+            price = price_of(fleet) * 2
+            answer = ask(fleet, price)
             if not answer.ok:
                 raise Blocked("clause:CMP-SPOT-001", told(answer))
             request = str(answer.value.request_id)
@@ -133,7 +134,7 @@ class SpotContract(Contract):
             # What was made before may be seen late: the provider's own clock says which it is.
             after = fleet.spawn().created_at
             # By the time that a later request is fulfilled, the one before it would have been.
-            later = ask(fleet, price_of(fleet) * 2)
+            later = ask(fleet, price)
             if later.ok:
                 fulfilled(fleet, later.value.request_id, fleet.boot)
             for _ in range(8):

@@ -7,12 +7,11 @@ import os
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nomos_mutants.front import CHUNK, Front, behind
+from nomos_mutants.front import CHUNK, Front, Hearing, behind
 from nomos_mutants.mutant import mutant, serve_with
 from nomos_mutants.original import Continued, Original
 from nomos_proto.errors import ProviderError
@@ -250,12 +249,8 @@ def cautious(argv: Sequence[str]) -> int:
     """Serve behind a front that gives up."""
     provider = _Suspicious()
 
-    class Cautious(Front):
+    class Cautious(Hearing):
         """Takes callers whose connections ended under a call for attackers."""
-
-        def __init__(self, inner: int) -> None:
-            super().__init__(inner)
-            self._heard = weakref.WeakSet[socket.socket]()
 
         def take(self, client: socket.socket) -> None:
             """Refuse all of them."""
@@ -264,17 +259,11 @@ def cautious(argv: Sequence[str]) -> int:
                 return
             super().take(client)
 
-        def changed(self, source: socket.socket, data: bytes, inbound: bool) -> bytes:
-            """Note who has said something."""
-            if inbound:
-                self._heard.add(source)
-            return data
-
         def passing(self, source: socket.socket, sink: socket.socket, inbound: bool) -> None:
             """Count connections that their caller left within a second, after a word."""
             began = time.monotonic()
             super().passing(source, sink, inbound)
-            provider.suspects += inbound and source in self._heard and time.monotonic() - began < 1
+            provider.suspects += inbound and source in self.heard and time.monotonic() - began < 1
 
     with behind(Cautious):
         return serve_with(argv, provider=provider)

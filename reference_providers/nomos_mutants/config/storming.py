@@ -6,11 +6,10 @@ import socket
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from nomos_mutants.front import Front, behind
+from nomos_mutants.front import Hearing, behind
 from nomos_mutants.mutant import mutant, serve_with
 from nomos_mutants.original import Continued
 from nomos_proto.errors import ProviderError
@@ -29,22 +28,12 @@ class _Noticing(Continued):
 
 
 def _serve_noticing(argv: Sequence[str], provider: _Noticing) -> int:
-    class Telling(Front):
+    class Telling(Hearing):
         """Tells the provider of callers whose connections were reset."""
-
-        def __init__(self, inner: int) -> None:
-            super().__init__(inner)
-            self._callers = weakref.WeakSet[socket.socket]()
-
-        def changed(self, source: socket.socket, data: bytes, inbound: bool) -> bytes:
-            """Note who has said something."""
-            if inbound:
-                self._callers.add(source)
-            return data
 
         def broken(self, source: socket.socket, sink: socket.socket, inbound: bool) -> None:
             """Tell of a reset, which whoever meets it first sees, and nobody after."""
-            if isinstance(sys.exc_info()[1], ConnectionResetError) and {source, sink} & set(self._callers):
+            if isinstance(sys.exc_info()[1], ConnectionResetError) and {source, sink} & set(self.heard):
                 provider.broken()
 
     with behind(Telling):
