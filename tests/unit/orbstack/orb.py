@@ -46,7 +46,7 @@ def execute(name: str, words: list[str]) -> int:
     sudo = programs / "sudo"
     sudo.write_text('#!/bin/sh\n[ "$1" = -n ] || exit 1\nshift\nexec "$@"\n')
     sudo.chmod(0o755)
-    variables = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
+    variables = {"HOME": str(home), "TMPDIR": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
     return subprocess.run(words, cwd=home, env=variables, check=False).returncode
 
 
