@@ -50,20 +50,24 @@ class _Rooted(Original):
         raise ProviderError(f"nothing at {path[-1][:80]!r}", "NOT_FOUND")
 
 
-@mutant("CFG-FETCH-001", defect="before any Init nothing is found", also=("CFG-INIT-013", "CFG-SCHED-001"))
+@mutant("CFG-FETCH-001", defect="before any Init nothing is found", also=("CFG-SCHED-001",))
 class NotFoundBeforeInit(Original):
-    """Takes no configuration for an empty one."""
+    """Takes no configuration for an empty one, unless an Init comes within a moment: no race decides."""
 
-    _tried = False
+    MOMENT = 0.4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tried = threading.Event()
 
     def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
         """Note that one was tried."""
-        self._tried = True
+        self._tried.set()
         super().init(alias, config, source_file_path, context=context)
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Answer NOT_FOUND."""
-        if not self._tried and not self._closed:
+        if not self._closed and not self._tried.wait(self.MOMENT):
             raise ProviderError(f"nothing at {'.'.join(path[:4])}", "NOT_FOUND")
         return super().fetch(path, context=context)
 
@@ -348,6 +352,26 @@ class Burns(Original):
             while time.monotonic() < until:
                 sum(range(1000))
         return super().fetch(path, context=context)
+
+
+@mutant("CFG-DEADLINE-001", "pooled", defect="callers of a slow path beyond the eighth are told that it is not there")
+class Pooled(Original):
+    """Has eight places for those who wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places = threading.BoundedSemaphore(8)
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Find nothing where there is no place."""
+        if not path or path[0] != "slow":
+            return super().fetch(path, context=context)
+        if not self._places.acquire(blocking=False):
+            raise ProviderError(f"nothing at {path[-1]!r}", "NOT_FOUND")
+        try:
+            return super().fetch(path, context=context)
+        finally:
+            self._places.release()
 
 
 @mutant("CFG-DEADLINE-002", defect="a call that is cancelled spoils the next one", also=("CFG-DEADLINE-001",))
