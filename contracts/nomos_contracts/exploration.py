@@ -245,5 +245,5 @@ class Shrinker(Generic[Target]):
             changed: Iterable[Schedule] = (
                 (*schedule[:position], Step(step.kind, args), *schedule[position + 1 :]) for args in simpler
             )
-            any(self._fails(candidate) for candidate in changed)
-            position += 1
+            if not any(self._fails(candidate) for candidate in changed):
+                position += 1

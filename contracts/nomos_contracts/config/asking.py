@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from nomos_contracts.chaos import Experiment
 from nomos_contracts.config.probes import alike, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
-from nomos_contracts.process.traffic import missing_path
+from nomos_contracts.config.undisturbed import equal
+from nomos_contracts.process.traffic import missing_path, soon
 from nomos_contracts.provider import Answer, RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation
 
@@ -30,12 +32,39 @@ class Asked:
         self.allowed = target.fault_codes
         self.within = target.limits["recovery"]
         self.before: Answer | None = None
+        self.health: Answer | None = None
 
     def probe(self, provider: RunningProvider) -> Answer:
-        """Ask; the first answer is the steady state."""
+        """Ask; the first answer is the steady state, and that of Health belongs to it."""
+        if self.before is None:
+            self.health = provider.health()
         answer = provider.fetch(self.path, timeout=BRIEF if self.before else None)
         self.before = self.before or answer
         return answer
+
+    def recover(self, x: Experiment) -> None:
+        """See that Fetch answers as before again within the limit recovery, and then Health.
+
+        Raises:
+            Violation: one of them does not.
+        """
+        x.recover(self.within)
+        known = self.health
+        if known is None or not known.ok:
+            return
+        told: list[Answer] = []
+
+        def well() -> bool:
+            told.append(x.direct.health(timeout=BRIEF))
+            return equal(("health",), known, told[-1])
+
+        if not soon(well, self.within):
+            raise Violation(
+                f"once Fetch answers as before, Health does within {self.within:g} s too: {known.summary}",
+                told[-1].summary,
+                known,
+                told[-1],
+            )
 
     def right(self, answer: Answer) -> bool:
         """Whether *answer* is that of the steady state."""

@@ -63,7 +63,7 @@ class ExhaustionContract(Contract):
                 with x.inject(Kill()):
                     pass
                 x.restart()
-            x.recover(asked.within)
+            asked.recover(x)
 
     @staticmethod
     def _crowd(x: Experiment, asked: Asked) -> list[Answer]:
@@ -87,7 +87,7 @@ class ExhaustionContract(Contract):
                     calls = [x.direct.start_fetch(asked.path, timeout=patient, patient=True) for _ in range(WAVE)]
                     answers += [call.answer() for call in calls]
             asked.expect_no_lie(answers, fault.words)
-            x.recover(asked.within)
+            asked.recover(x)
 
     @clause("CFG-CHAOS-022")
     def test_serves_on_while_no_file_may_grow(
@@ -105,7 +105,7 @@ class ExhaustionContract(Contract):
             asked.expect_right(answers, fault.words)
             if not writes and not felt:
                 raise NotApplicable("it had no file open for writing, and answered while none could grow")
-            x.recover(asked.within)
+            asked.recover(x)
 
     @clause("CFG-CHAOS-023")
     def test_tells_no_lie_when_the_clock_jumps(
@@ -120,7 +120,7 @@ class ExhaustionContract(Contract):
                     x.direct.reconnect()
                     answers += [x.direct.fetch(asked.path, timeout=2) for _ in range(4)]
                 asked.expect_no_lie(answers, fault.words)
-                x.recover(asked.within)
+                asked.recover(x)
 
 
 def _all_right(asked: Asked, answers: Sequence[Answer]) -> bool:

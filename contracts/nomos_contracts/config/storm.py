@@ -35,11 +35,13 @@ class Force:
         fault: the fault.
         left: after how many further steps it ends.
         held: what ends it.
+        until: when it may end, by the monotonic clock.
     """
 
     fault: Fault
     left: int
     held: ExitStack
+    until: float
 
 
 class Storm:
@@ -97,8 +99,10 @@ class Storm:
         self._pass(self._forces)
         return answer
 
-    def strike(self, fault: Fault, steps: int, question: Question) -> Answer | None:
+    def strike(self, fault: Fault, steps: int, question: Question, *, least: float = 0) -> Answer | None:
         """Have *fault* in force for the next *steps* steps, or for *question* only where they are none.
+
+        It lasts *least* seconds at least.
 
         Raises:
             Blocked: this machine cannot do it.
@@ -106,7 +110,8 @@ class Storm:
         self._end([force for force in self._forces if type(force.fault) is type(fault)])
         others = list(self._forces)
         if not self._calm and self._x.direct.alive():
-            self._forces.append(Force(fault, steps, self._injected(fault, steps)))
+            held = self._injected(fault, steps)
+            self._forces.append(Force(fault, steps, held, time.monotonic() + least))
         answer: Answer | None = None
         if not steps:
             answer = ask(self._x.provider, question, self._timeout)
@@ -237,6 +242,7 @@ class Storm:
     def _end(self, forces: Sequence[Force]) -> None:
         for force in reversed(list(forces)):
             self._forces.remove(force)
+            time.sleep(max(0.0, force.until - time.monotonic()))
             force.held.close()
             self._ended = time.monotonic()
             self._model.starved = any(isinstance(other.fault, Descriptors) for other in self._forces)

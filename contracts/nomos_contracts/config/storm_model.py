@@ -39,7 +39,7 @@ class StormModel:
     Attributes:
         finding: the first answer that cannot be right, None as long as there is none.
         in_storm: whether a fault is in force, or was and it has not been seen since that all is well.
-        starved: whether the process has no descriptors: then any error may be the consequence.
+        starved: whether the process has no descriptors: then any error may be the consequence, except "not there".
     """
 
     def __init__(self, calm: Undisturbed, allowed: Iterable[str]) -> None:
@@ -113,7 +113,7 @@ class StormModel:
             return False
         if question[0] == "health" and answer.ok:
             return True
-        return answer.code != "OK" and (self.starved or answer.code in self._allowed)
+        return answer.code in self._allowed or (self.starved and answer.code not in {"OK", "NOT_FOUND"})
 
     def _reachable(self) -> frozenset[World]:
         """Return the worlds, and those that they become where pending Inits take effect."""

@@ -16,6 +16,9 @@ from nomos_contracts.schedule import Args, Drawing, Operation, Step
 KINDS: Final = ("pause", "reset", "down", "silence", "descriptors")
 """The faults of which storms are made; latency lies over some of them."""
 
+MOST_SECONDS: Final = 10
+"""For which a fault may be made to last; it ends by itself a while later."""
+
 
 @dataclass(frozen=True)
 class _Kind:
@@ -82,12 +85,15 @@ class Strike(_Kind):
 
     def apply(self, target: Storm, args: Args) -> Answer | None:
         """Inject it."""
-        return target.strike(parse_fault(str(args["fault"])), int(args["steps"]), ("fetch", *args["path"]))
+        fault, least = parse_fault(str(args["fault"])), float(args.get("least", 0))
+        return target.strike(fault, int(args["steps"]), ("fetch", *args["path"]), least=least)
 
     def simpler(self, args: Args) -> Iterable[Args]:
-        """Offer it for one question only, and without arguments."""
+        """Offer it for one question only, for no longer than that takes, and without arguments."""
         if args["steps"]:
             yield {**args, "steps": 0}
+        if "least" in args:
+            yield {name: value for name, value in args.items() if name != "least"}
         fault = parse_fault(str(args["fault"]))
         if isinstance(fault, Reset | Silence) and fault.direction != "downstream":
             yield {**args, "fault": type(fault)().words}
@@ -102,7 +108,8 @@ class Strike(_Kind):
             if steps > 1
             else "the next step"
         )
-        return f"{args['fault']} during {met}"
+        least = f", {args['least']:g} s at least" if "least" in args else ""
+        return f"{args['fault']} during {met}{least}"
 
 
 @dataclass(frozen=True)
@@ -171,8 +178,11 @@ def check_step(step: Step) -> str:
 
 
 def _check_fault(args: dict[str, Any]) -> str:
+    least: object = args.pop("least", 0)
+    if not isinstance(least, int | float) or isinstance(least, bool) or not 0 <= least <= MOST_SECONDS:
+        return f'"least" is a number of seconds from 0 to {MOST_SECONDS}'
     if args.keys() != {"fault", "steps", "path"}:
-        return 'fault takes "fault", "steps" and "path"'
+        return 'fault takes "fault", "steps" and "path", and may take "least"'
     steps: object = args["steps"]
     if not isinstance(steps, int) or isinstance(steps, bool) or not 0 <= steps <= 100:
         return '"steps" is a number from 0 to 100'

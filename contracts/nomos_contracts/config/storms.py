@@ -38,6 +38,8 @@ LATE: Final = 40
 """Milliseconds of latency."""
 MEANWHILE: Final = 30
 """Milliseconds in which a call is done whose answer a reset takes."""
+STILL: Final = 1.1
+"""Seconds of a pause that is the first fault of a storm: watchdogs that wake up each second notice it."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ class Weather:
 
     def _storm(self, kinds: tuple[str, ...], source: random.Random, *, first: bool) -> list[Step]:
         steps: list[Step] = []
+        in_force = GOOD
         if not first or source.random() < 0.5:
-            steps += [Step("init", {"config": self._config(source)}), *self._asking(source, 1)]
+            in_force = OTHER if self.calm.replaces and source.random() < 0.4 else GOOD
+            steps += [Step("init", {"config": in_force}), *self._asking(source, 1)]
         if source.random() < 0.15:
             steps.append(self._fault(Latency(ms=LATE), 3, source))
         for kind in kinds[:-1]:
@@ -84,19 +88,25 @@ class Weather:
             overlaps = mode >= 0.85
             met = mode > 0.5 and not overlaps
             # No Init comes between the two: it might wipe out what the first one has left.
-            steps.append(self._fault(self._drawn(kind, source, lost=met), 2 if overlaps else int(met), source))
+            fault = self._drawn(kind, source, lost=met)
+            steps.append(self._fault(fault, 2 if overlaps else int(met), source, first=True))
             steps += self._asking(source, int(met))
         alone = len(kinds) == 1
         if alone:
+            in_force = GOOD
             steps.append(Step("init", {"config": GOOD}))
         meets = alone or source.random() < 0.5
-        steps.append(self._fault(self._drawn(kinds[-1], source, lost=alone), int(meets), source))
-        steps.append(Step("init", {"config": OTHER if self.calm.replaces else GOOD}) if alone else self._init(source))
+        steps.append(self._fault(self._drawn(kinds[-1], source, lost=alone), int(meets), source, first=alone))
+        # One that changes nothing would hide that it was not taken.
+        differs = self.calm.replaces and (alone or source.random() < 0.75)
+        new = (GOOD if in_force == OTHER else OTHER) if differs else in_force
+        steps.append(Step("init", {"config": new}))
         steps += self._asking(source, 1 + source.randrange(2))
         return [*steps, Step("agree")]
 
-    def _fault(self, fault: Fault, steps: int, source: random.Random) -> Step:
-        return Step("fault", {"fault": fault.words, "steps": steps, "path": self._path(source)})
+    def _fault(self, fault: Fault, steps: int, source: random.Random, *, first: bool = False) -> Step:
+        lasting = {"least": STILL} if first and isinstance(fault, Pause) else {}
+        return Step("fault", {"fault": fault.words, "steps": steps, "path": self._path(source), **lasting})
 
     def _drawn(self, kind: str, source: random.Random, *, lost: bool = False) -> Fault:
         direction: Direction = "downstream" if lost or source.random() < 0.6 else "upstream"
@@ -112,12 +122,6 @@ class Weather:
                 return Silence(direction=direction)
             case _:
                 return Descriptors(spare=0)
-
-    def _init(self, source: random.Random) -> Step:
-        return Step("init", {"config": self._config(source)})
-
-    def _config(self, source: random.Random) -> str:
-        return OTHER if self.calm.replaces and source.random() < 0.4 else GOOD
 
     def _asking(self, source: random.Random, count: int) -> list[Step]:
         kinds = source.choices(("fetch", "health", "info"), (6, 1, 1), k=count)

@@ -132,12 +132,13 @@ class _Sulking(Front):
     """Stops accepting for good once enough connections were reset."""
 
     resets = 0
+    most = 6
 
     def accept(self) -> None:
         """Accept until then."""
         while True:
             client = self.next()
-            if self.resets >= 6:
+            if self.resets >= self.most:
                 client.close()
                 continue
             self.take(client)
@@ -159,6 +160,19 @@ def sulking(argv: Sequence[str]) -> int:
         return serve_with(argv)
 
 
+class _Places(_Sulking):
+    """Has places for connections; one that is reset keeps its place."""
+
+    most = 80
+
+
+@mutant("CFG-CHAOS-005", "places", defect="of eighty places for connections, one is lost with each that is reset")
+def losing_places(argv: Sequence[str]) -> int:
+    """Serve behind a front that runs out of places."""
+    with behind(_Places):
+        return serve_with(argv)
+
+
 class _Waiting(Front):
     """Waits for the rest of a message with the lock in its hand."""
 
@@ -167,10 +181,17 @@ class _Waiting(Front):
         self._lock = threading.Lock()
 
     def take(self, client: socket.socket) -> None:
-        """Wait for the preface and what is behind it, one connection after the other."""
+        """Wait for the preface and what is behind it, one connection after the other, from its first word on."""
         threading.Thread(target=self._first, args=(client,), daemon=True).start()
 
     def _first(self, client: socket.socket) -> None:
+        try:
+            said = client.recv(1, socket.MSG_PEEK)
+        except OSError:
+            said = b""
+        if not said:
+            client.close()
+            return
         with self._lock:
             head = b""
             try:
@@ -195,7 +216,6 @@ class _Waiting(Front):
 @mutant(
     "CFG-CHAOS-006",
     defect="it waits for the rest of a message whose connection has ended, and nobody else gets in",
-    also=("CFG-CHAOS-007", "CFG-CHAOS-009", "CFG-CHAOS-011"),
 )
 def waiting(argv: Sequence[str]) -> int:
     """Serve behind a front that takes the end of a connection for a pause."""
@@ -243,7 +263,7 @@ class _Suspicious(Original):
 @mutant(
     "CFG-CHAOS-008",
     defect="after ten connections that were cut soon, callers are refused for good",
-    also=("CFG-CHAOS-006",),
+    also=("CFG-CHAOS-005", "CFG-CHAOS-006"),
 )
 def cautious(argv: Sequence[str]) -> int:
     """Serve behind a front that gives up."""
@@ -311,6 +331,19 @@ def dying(argv: Sequence[str]) -> int:
     """Serve behind a front that takes the process with it."""
     with behind(_Dying):
         return serve_with(argv)
+
+
+@mutant("CFG-CHAOS-009", "absent", defect="what it cannot open for lack of a descriptor is not there")
+class Absent(Original):
+    """Takes any error of an open for a missing file."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Open what every call opens."""
+        try:
+            Path(os.devnull).open("rb").close()
+        except OSError:
+            raise ProviderError(f"nothing at {path[-1][:80] if path else 'the root'!r}", "NOT_FOUND") from None
+        return super().fetch(path, context=context)
 
 
 @mutant(

@@ -27,7 +27,7 @@ def _refused(error: ProviderError) -> bool:
     return isinstance(error.__cause__, NewConnectionError | ConnectionRefusedError)
 
 
-@mutant("CFG-CHAOS-013", defect="a value that cannot be asked for is told not to be there")
+@mutant("CFG-CHAOS-013", defect="a value that cannot be asked for is told not to be there", also=("CFG-CHAOS-009",))
 class TakesRefusalForAbsence(HttpProvider):
     """Has one error for whatever did not succeed."""
 
@@ -41,7 +41,12 @@ class TakesRefusalForAbsence(HttpProvider):
             raise
 
 
-@mutant("CFG-CHAOS-013", "sulks", defect="once its upstream refused a connection it never asks it again")
+@mutant(
+    "CFG-CHAOS-013",
+    "sulks",
+    defect="once a connection to its upstream failed it never asks it again",
+    also=("CFG-CHAOS-009",),
+)
 class Sulks(HttpProvider):
     """Opens a circuit breaker that nothing closes."""
 

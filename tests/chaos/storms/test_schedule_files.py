@@ -120,6 +120,10 @@ BAD = {
         lines({"steps": 1}, {"step": "fault", "fault": "pause", "steps": 10**9, "path": []}),
         '"steps" is a number from 0 to 100',
     ),
+    "a fault that lasts too long": (
+        lines({"steps": 1}, {"step": "fault", "fault": "pause", "steps": 0, "path": [], "least": 11}),
+        '"least" is a number of seconds from 0 to 10',
+    ),
     "a fault without a path": (lines({"steps": 1}, {"step": "fault", "fault": "pause", "steps": 0}), "fault takes"),
     "an unknown configuration": (lines({"steps": 1}, {"step": "init", "config": "best"}), "init takes"),
     "no configuration": (lines({"steps": 1}, {"step": "init"}), "init takes"),

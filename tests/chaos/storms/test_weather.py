@@ -84,6 +84,34 @@ def test_every_storm_ends_in_agreement_and_can_be_written_and_told() -> None:
             assert words[step.kind].words(step.args)
 
 
+def test_a_pause_that_comes_first_lasts_and_the_init_behind_a_pair_mostly_changes_something() -> None:
+    lasting, changing, all_pairs = 0, 0, 0
+    for schedule in drawn(7) + drawn(8):
+        in_force, faults = GOOD, 0
+        for step in schedule:
+            if step.kind == "fault" and not step.args["fault"].startswith("latency"):
+                faults += 1
+                pausing = step.args["fault"] == "pause"
+                assert step.args.get("least", 0) > 1 or not (pausing and faults == 1)
+                assert "least" not in step.args or (pausing and faults == 1)
+                lasting += "least" in step.args
+            elif step.kind == "init":
+                all_pairs += faults == 2
+                changing += faults == 2 and step.args["config"] != in_force
+                in_force = step.args["config"]
+            elif step.kind == "agree":
+                in_force, faults = GOOD, 0
+    assert lasting == 2 * (len(KINDS) + 1)
+    assert all_pairs / 2 < changing < all_pairs
+
+
+def test_a_step_that_lasts_says_so_and_is_simpler_without() -> None:
+    strike = next(operation for operation in OPERATIONS if operation.kind == "fault")
+    args = {"fault": "pause", "steps": 0, "path": ["a"], "least": 1.1}
+    assert strike.words(args) == "pause during Fetch ['a'], 1.1 s at least"
+    assert list(strike.simpler(args)) == [{"fault": "pause", "steps": 0, "path": ["a"]}]
+
+
 def test_simpler_faults_are_faults() -> None:
     strike = next(operation for operation in OPERATIONS if operation.kind == "fault")
     simpler = list(strike.simpler({"fault": "reset(0, direction=upstream)", "steps": 2, "path": ["a"]}))
@@ -112,12 +140,13 @@ def test_under_a_fault_another_value_or_another_error_is_a_lie(answer: Answer) -
     assert "'shop'" in made.finding.expected
 
 
-def test_without_descriptors_any_error_is_excused_and_no_value_is() -> None:
+@pytest.mark.parametrize("lie", [value("other"), MISSING])
+def test_without_descriptors_any_error_is_excused_but_no_value_and_no_absence(lie: Answer) -> None:
     made = model()
     made.starved = True
-    made.asked(AT_NAME, MISSING)
+    made.asked(AT_NAME, error("PERMISSION_DENIED"))
     assert made.finding is None
-    made.asked(AT_NAME, value("other"))
+    made.asked(AT_NAME, lie)
     assert made.finding is not None
 
 
