@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Final
 
 from nomos_contracts.chaos import Chaos
@@ -13,6 +12,7 @@ from nomos_contracts.config.asking import BRIEF, Asked
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.fault import Latency
+from nomos_contracts.process.holdings import Holdings
 from nomos_contracts.process.http2 import HesitantCaller, Stream
 from nomos_contracts.process.interface import initialised
 from nomos_contracts.process.traffic import soon
@@ -30,12 +30,6 @@ STEP: Final = 0.1
 
 HELD: Final = 8
 """Connections whose callers stop reading, at once: as many as there are mute ones in CFG-CHAOS-007."""
-
-BLOCKS: Final = 8
-"""Times eight callers that have to leave something behind, each time, before that is a leak."""
-
-SETTLE: Final = 1.0
-"""Seconds in which what eight callers held is given back."""
 
 
 class SlowReaderContract(Contract):
@@ -99,9 +93,8 @@ class SlowReaderContract(Contract):
         asked = Asked(nomos_samples, nomos_target)
         asked.probe(initialised(nomos_fresh))
         request = encode_fetch_request(asked.path)
-        held = [_holdings(nomos_fresh)]
-        grows = True
-        while grows and len(held) <= BLOCKS:
+        held = Holdings(nomos_fresh, "descriptors", "threads")
+        while held.undecided:
             with _connected(nomos_fresh, HELD) as callers:
                 calls = [(caller, caller.begin(request, 6 * PATIENT)) for caller in callers]
                 _await_beginning(calls)
@@ -113,15 +106,8 @@ class SlowReaderContract(Contract):
                     raise Violation("Health answers while other callers do not read", health.summary, health)
                 for caller in callers:
                     caller.listen(BRIEF / HELD)
-            grows = not soon(partial(_hardly_more, nomos_fresh, held[-1]), SETTLE)
-            held.append(_holdings(nomos_fresh))
-        if grows:
-            raise Violation(
-                f"as many descriptors and threads after further {HELD} callers that left as before",
-                f"{held[-1][0]} and {held[-1][1]} after {BLOCKS} times {HELD}, {held[0][0]} and {held[0][1]} at first",
-                *nomos_fresh.answers[-1:],
-                evidence={"descriptors": [one for one, _ in held], "threads": [one for _, one in held]},
-            )
+            held.count(HELD)
+        held.expect_settled(f"{HELD} callers that left")
 
 
 @contextmanager
@@ -158,13 +144,3 @@ def _await_beginning(calls: list[tuple[HesitantCaller, Stream]]) -> None:
 def _over(caller: HesitantCaller, stream: Stream) -> bool:
     caller.listen(STEP)
     return stream.ended
-
-
-def _holdings(provider: RunningProvider) -> tuple[int, int]:
-    """Return descriptors and threads; apart, since idle threads that end would hide descriptors that stay."""
-    usage = provider.usage()
-    return usage.descriptors, usage.threads
-
-
-def _hardly_more(provider: RunningProvider, before: tuple[int, int]) -> bool:
-    return all(now < then + HELD // 2 for now, then in zip(_holdings(provider), before, strict=True))

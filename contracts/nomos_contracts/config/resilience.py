@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Final
 
 from nomos_contracts.chaos import Chaos, Experiment, Injected
@@ -30,9 +29,9 @@ from nomos_contracts.fault import (
     Slices,
     Truncate,
 )
+from nomos_contracts.process.holdings import Holdings
 from nomos_contracts.process.traffic import soon
-from nomos_contracts.provider import Answer, PendingAnswer, RunningProvider, TargetFacts
-from nomos_contracts.violation import Violation
+from nomos_contracts.provider import Answer, PendingAnswer, TargetFacts
 
 PATIENT: Final = 10.0
 """Seconds for calls that are to be answered in spite of a fault."""
@@ -43,14 +42,8 @@ ROUNDS: Final = 20
 POOL: Final = 150
 """Connections that break altogether, at least: a hundred are a usual number of places for them."""
 
-BLOCKS: Final = 8
-"""Times twenty broken connections that have to leave descriptors behind, each time, before that is a leak."""
-
 CROWD: Final = 32
 """Connections that take the descriptors which are left: more than a pool of callers has."""
-
-SETTLE: Final = 1.0
-"""Seconds in which the descriptors of twenty broken connections are closed."""
 
 
 class ResilienceContract(Contract):
@@ -131,22 +124,15 @@ class ResilienceContract(Contract):
         asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             # Event loops that are made when connections first reach them hold descriptors too, once and for all.
-            held = [x.direct.usage().descriptors]
+            held = Holdings(x.direct, "descriptors")
             with x.inject(Reset(direction="upstream"), ttl=60) as fault:
-                grows = True
-                while grows and len(held) <= BLOCKS:
+                while held.undecided:
                     self._break(x, asked, fault, ROUNDS)
-                    grows = not soon(partial(_holds_less, x.direct, held[-1] + ROUNDS // 2), SETTLE)
-                    held.append(x.direct.usage().descriptors)
-                self._break(x, asked, fault, max(0, POOL - ROUNDS * (len(held) - 1)))
+                    held.count(ROUNDS)
+                if held.blocks * ROUNDS < POOL:
+                    self._break(x, asked, fault, POOL - held.blocks * ROUNDS)
             asked.recover(x)
-            if grows:
-                raise Violation(
-                    f"as many descriptors after further {ROUNDS} broken connections as before",
-                    f"{held[-1]} after {BLOCKS} times {ROUNDS}, {held[0]} at first",
-                    *x.direct.answers[-1:],
-                    evidence={"descriptors": held},
-                )
+            held.expect_settled(f"{ROUNDS} broken connections")
 
     @clause("CFG-CHAOS-006")
     def test_survives_connections_that_end_in_the_middle_of_a_message(
@@ -171,7 +157,7 @@ class ResilienceContract(Contract):
                 x.direct.reconnect()
                 answer = x.direct.fetch(asked.path, timeout=PATIENT)
                 asked.expect_right([answer], f"{fault.words}, for another caller")
-        if broken == rounds > 0:
+        if broken == rounds:
             fault.bit(f"no call over {rounds} connections was answered")
 
     @clause("CFG-CHAOS-007")
@@ -247,10 +233,6 @@ class ResilienceContract(Contract):
             x.restart()
             asked.recover(x)
             steady.expect_same(x.direct, f"{fault.words} and a new start")
-
-
-def _holds_less(provider: RunningProvider, descriptors: int) -> bool:
-    return provider.usage().descriptors < descriptors
 
 
 @contextmanager

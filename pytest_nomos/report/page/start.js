@@ -79,7 +79,8 @@ byId("more-timelines")?.addEventListener("click", () => drawExperiments(20));
 const THEMES = ["auto", "light", "dark"];
 const theme = byId("theme");
 
-function showTheme(name) {
+function showTheme(given) {
+  const name = THEMES.includes(given) ? given : "auto";
   if (name === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
   theme.textContent = `Theme: ${name}`;
@@ -95,6 +96,10 @@ theme.addEventListener("click", () => {
   }
 });
 showTheme(document.documentElement.dataset.theme || "auto");
+// Chosen on another page of the kit; and what was chosen just before this page was opened may be heard of only now.
+addEventListener("storage", (event) => {
+  if (event.key === "nomos-theme") showTheme(event.newValue);
+});
 
 addEventListener("hashchange", () => {
   if (plain.has(location.hash.slice(1))) return;
