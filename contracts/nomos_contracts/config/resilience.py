@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 from nomos_contracts.chaos import Chaos, Experiment, Injected
@@ -41,6 +41,9 @@ ROUNDS: Final = 20
 
 POOL: Final = 150
 """Connections that break altogether, at least: a hundred are a usual number of places for them."""
+
+MUTE: Final = 8
+"""Connections on which nothing is ever said."""
 
 CROWD: Final = 32
 """Connections that take the descriptors which are left: more than a pool of callers has."""
@@ -164,10 +167,11 @@ class ResilienceContract(Contract):
     def test_serves_others_while_a_connection_is_mute(
         self, nomos_chaos: Chaos, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
-        """Eight callers connect and are never heard of; others come after them."""
+        """Eight callers connect and say nothing, eight more are not heard of; others come after them."""
         asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
-            with x.inject(Silence(direction="upstream")) as fault:
+            # Of these it is certain that they come first, and that they outlast the patience of those who come then.
+            with x.inject(Silence(direction="upstream")) as fault, crowd(x.direct.announcement.address, MUTE) as silent:
                 x.provider.reconnect()
                 mute = [x.provider.start_fetch(asked.path, timeout=BRIEF) for _ in range(8)]
                 x.direct.reconnect()
@@ -177,6 +181,7 @@ class ResilienceContract(Contract):
                 if not any(asked.right(answer) for answer in unheard):
                     fault.bit("eight calls were not answered")
                 asked.expect_no_lie(unheard, fault.words)
+                _hear(silent)
             asked.recover(x)
 
     @clause("CFG-CHAOS-008")
@@ -236,15 +241,17 @@ class ResilienceContract(Contract):
 
 
 @contextmanager
-def crowd(address: str, size: int) -> Generator[None]:
+def crowd(address: str, size: int) -> Generator[list[socket.socket]]:
     """Have *size* connections to *address* (``host:port`` or ``unix:/path``) on which nothing is said.
 
     The system takes them for the provider, which may then accept them or not; where it takes no more, they are fewer.
     """
     with ExitStack() as stack:
+        ends: list[socket.socket] = []
         for _ in range(size):
             family = socket.AF_UNIX if address.startswith("unix:") else socket.AF_INET
             end = stack.enter_context(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+            ends.append(end)
             host, _, port = address.rpartition(":")
             try:
                 end.connect(port if family is socket.AF_UNIX else (host, int(port)))
@@ -252,7 +259,15 @@ def crowd(address: str, size: int) -> Generator[None]:
                 continue
             except OSError:
                 break
-        yield
+        yield ends
+
+
+def _hear(ends: Sequence[socket.socket]) -> None:
+    """Take what has come: a connection that is closed with something unread is reset."""
+    for end in ends:
+        with suppress(OSError):
+            while end.recv(65536):
+                pass
 
 
 def _answers(calls: Sequence[PendingAnswer]) -> list[Answer]:
