@@ -22,6 +22,14 @@ def started(host: ProviderHost, launch: Launch, alias: str = "other", **options:
     return start.provider
 
 
+def stands_still(pid: int) -> bool:
+    try:
+        stats = [(thread / "stat").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return False
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 def test_a_hosted_provider_is_what_checks_expect(running: HostedProvider) -> None:
     provider: RunningProvider = running
     assert provider.alias == "settings"
@@ -185,11 +193,13 @@ def test_signals_reach_the_process_alone(running: HostedProvider, eventually: Ev
 
 
 def test_a_patient_caller_waits_for_a_connection_that_takes_longer_than_one_attempt(
-    tmp_path: Path, small: Small
+    tmp_path: Path, small: Small, eventually: Eventually
 ) -> None:
     with ProviderHost(folder=tmp_path, limits=Limits(connect_timeout=0.3)) as host:
         provider = started(host, small())
         provider.signal("SIGSTOP")
+        # Its threads stop one after the other, and one that runs on for a moment may take the connection.
+        eventually(lambda: stands_still(provider.pid))
         provider.reconnect()
         patient = provider.start_fetch(["where"], timeout=20, patient=True)
         hasty = provider.start_fetch(["where"], timeout=20).answer()
