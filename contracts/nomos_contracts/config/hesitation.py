@@ -12,9 +12,9 @@ from nomos_contracts.config.asking import BRIEF, Asked
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.fault import Latency
-from nomos_contracts.process.holdings import Holdings
 from nomos_contracts.process.http2 import HesitantCaller, Stream
 from nomos_contracts.process.interface import initialised
+from nomos_contracts.process.slopes import BLOCKS, LATE, SETTLE, HandleSlopes
 from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Blocked, Violation, same
@@ -93,8 +93,8 @@ class SlowReaderContract(Contract):
         asked = Asked(nomos_samples, nomos_target)
         asked.probe(initialised(nomos_fresh))
         request = encode_fetch_request(asked.path)
-        held = Holdings(nomos_fresh, "descriptors", "threads")
-        while held.undecided:
+
+        def block() -> None:
             with _connected(nomos_fresh, HELD) as callers:
                 calls = [(caller, caller.begin(request, 6 * PATIENT)) for caller in callers]
                 _await_beginning(calls)
@@ -106,8 +106,10 @@ class SlowReaderContract(Contract):
                     raise Violation("Health answers while other callers do not read", health.summary, health)
                 for caller in callers:
                     caller.listen(BRIEF / HELD)
-            held.count(HELD)
-        held.expect_settled(f"{HELD} callers that left")
+
+        handles = HandleSlopes(nomos_fresh, "descriptors", "threads", settle=SETTLE)
+        handles.seek(block, BLOCKS, HELD // 2, LATE)
+        handles.expect_none(f"blocks of {HELD} callers that left")
 
 
 @contextmanager

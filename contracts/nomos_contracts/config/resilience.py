@@ -29,7 +29,7 @@ from nomos_contracts.fault import (
     Slices,
     Truncate,
 )
-from nomos_contracts.process.holdings import Holdings
+from nomos_contracts.process.slopes import BLOCKS, LATE, SETTLE, HandleSlopes
 from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import Answer, PendingAnswer, TargetFacts
 
@@ -127,15 +127,20 @@ class ResilienceContract(Contract):
         asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
             # Event loops that are made when connections first reach them hold descriptors too, once and for all.
-            held = Holdings(x.direct, "descriptors")
+            handles = HandleSlopes(x.direct, "descriptors", settle=SETTLE)
             with x.inject(Reset(direction="upstream"), ttl=60) as fault:
-                while held.undecided:
+                broken = 0
+
+                def block() -> None:
+                    nonlocal broken
                     self._break(x, asked, fault, ROUNDS)
-                    held.count(ROUNDS)
-                if held.blocks * ROUNDS < POOL:
-                    self._break(x, asked, fault, POOL - held.blocks * ROUNDS)
+                    broken += ROUNDS
+
+                handles.seek(block, BLOCKS, ROUNDS // 2, LATE)
+                if broken < POOL:
+                    self._break(x, asked, fault, POOL - broken)
             asked.recover(x)
-            held.expect_settled(f"{ROUNDS} broken connections")
+            handles.expect_none(f"blocks of {ROUNDS} broken connections")
 
     @clause("CFG-CHAOS-006")
     def test_survives_connections_that_end_in_the_middle_of_a_message(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Final
 
@@ -12,7 +11,8 @@ from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import first_running, running
 from nomos_contracts.process.samples import CallSamples
-from nomos_contracts.process.traffic import MADE_UP, ask, burst, missing_path, soon
+from nomos_contracts.process.slopes import LATE, HandleSlopes, slopes
+from nomos_contracts.process.traffic import MADE_UP, ask, burst, missing_path
 from nomos_contracts.provider import RunningProvider, Start, Starter
 from nomos_contracts.violation import Violation
 
@@ -36,36 +36,6 @@ _TIME_CALLS: Final = 40
 _TIME_BLOCKS: Final = 8
 _SECONDS_A_BLOCK: Final = 0.0006
 """As much more for the quickest of 40 calls, eight blocks in a row, is a slope: noise goes both ways."""
-
-
-def slopes(
-    measure: Callable[[], Mapping[str, float]], block: Callable[[], None], blocks: int, least: float
-) -> dict[str, list[float]]:
-    """Run *block* again and again and measure after each, as long as something grows every time.
-
-    The first block warms up. Caches and pools fill and then stay; only what grows by *least* or more in each of
-    *blocks* blocks in a row has a slope.
-
-    Args:
-        measure: returns values by name.
-        block: a fixed number of cycles.
-        blocks: how often the growth has to be seen.
-        least: growth in one block that counts, in the unit of the values.
-
-    Returns:
-        The measured values of everything that has a slope, by name.
-    """
-    block()
-    seen = [measure()]
-    growing = set(seen[0])
-    for _ in range(blocks):
-        if not growing:
-            break
-        block()
-        seen.append(measure())
-        growing = {name for name in growing if seen[-1][name] - seen[-2][name] >= least}
-    return {name: [values[name] for values in seen] for name in sorted(growing)}
-
 
 _ABANDONED: Final = 8
 """Slow calls that are left in each block; more than _HANDLES_A_BLOCK, so that one handle for each shows."""
@@ -105,7 +75,9 @@ class LeakContract(Contract):
                 nomos_provider.info()
                 nomos_provider.health()
 
-        _expect_no_slope(nomos_provider, block, f"{_HANDLE_BLOCKS * _HANDLE_CYCLES} cycles")
+        handles = _handles(nomos_provider)
+        handles.seek(block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK)
+        handles.expect_none(f"blocks of {_HANDLE_CYCLES} cycles")
 
     @clause("PROC-LEAK-004")
     def test_callers_that_leave_take_their_handles_with_them(
@@ -121,7 +93,9 @@ class LeakContract(Contract):
             for pending in burst(provider, nomos_samples.slow, _ABANDONED, seconds):
                 pending.answer()
 
-        _expect_no_slope(provider, block, f"{_HANDLE_BLOCKS * _ABANDONED} slow calls whose callers left")
+        handles = _handles(provider)
+        handles.seek(block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK, LATE)
+        handles.expect_none(f"blocks of {_ABANDONED} slow calls whose callers left")
 
     @clause("PROC-LEAK-002")
     def test_memory_does_not_grow(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
@@ -153,24 +127,5 @@ class LeakContract(Contract):
             raise Violation("calls that take as long after many others as before", got, evidence={"seconds": values})
 
 
-def _expect_no_slope(provider: RunningProvider, block: Callable[[], None], work: str) -> None:
-    """See that descriptors, threads and children do not grow in every one of several blocks.
-
-    Raises:
-        Violation: they do.
-    """
-    last: dict[str, float] = {}
-
-    def handles() -> dict[str, float]:
-        usage = provider.usage()
-        return {"descriptors": usage.descriptors, "threads": usage.threads, "children": usage.children}
-
-    def measure() -> dict[str, float]:
-        # Servers close what a caller has left a moment later.
-        soon(lambda: all(count - last.get(k, count) < _HANDLES_A_BLOCK for k, count in handles().items()), _SETTLE)
-        last.update(handles())
-        return dict(last)
-
-    for kind, values in slopes(measure, block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK).items():
-        got = f"{values[0]:g} to {values[-1]:g} over {work}"
-        raise Violation(f"as many {kind} after many cycles as before", got, evidence={kind: values})
+def _handles(provider: RunningProvider) -> HandleSlopes:
+    return HandleSlopes(provider, "descriptors", "threads", "children", settle=_SETTLE)

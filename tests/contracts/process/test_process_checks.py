@@ -11,8 +11,8 @@ import pytest
 
 from nomos_contracts.clause import clauses_of
 from nomos_contracts.process.interface import START_CLAUSES
-from nomos_contracts.process.leaks import slopes
 from nomos_contracts.process.output import strange_output
+from nomos_contracts.process.slopes import slopes
 from nomos_contracts.provider import Announcement, StartFailure
 
 SURFACE = tuple(f"PROC-SURFACE-00{number}" for number in range(1, 9))
@@ -255,6 +255,15 @@ def test_measuring_stops_when_nothing_grows_any_more() -> None:
     blocks: list[int] = []
     assert slopes(lambda: {"steady": 1.0}, lambda: blocks.append(1), 50, 1.0) == {}
     assert len(blocks) == 2
+
+
+def test_with_a_lag_growth_may_show_one_block_late() -> None:
+    held = iter([8, 8, 24, 24, 40])
+    series = [{"late": float(next(held)), "pool": float(min(step, 2))} for step in range(5)]
+    at = iter(series)
+    assert slopes(lambda: next(at), lambda: None, 4, 4.0, lag=2) == {"late": [8.0, 8.0, 24.0, 24.0, 40.0]}
+    again = iter(series)
+    assert slopes(lambda: next(again), lambda: None, 4, 4.0) == {}
 
 
 def test_the_fixed_port_of_the_crooked_provider_is_free() -> None:
