@@ -67,7 +67,8 @@ class SlowReaderContract(Contract):
             raise Blocked("sample:values", f"no answer that could be taken slowly: Fetch answered {usual.summary}")
         with _connected(nomos_fresh, 1) as (caller,):
             stream = caller.begin(encode_fetch_request(asked.path), STEPS * STEP + 2 * PATIENT)
-            _await_beginning([(caller, stream)])
+            if refused := _await_beginning([(caller, stream)]):
+                raise Blocked("environment", f"an answer cannot be held up by its caller: {refused}")
             step = (len(usual.response) + 5) // STEPS + 1
             for number in range(STEPS):
                 caller.grant(stream, step)
@@ -93,11 +94,18 @@ class SlowReaderContract(Contract):
         asked = Asked(nomos_samples, nomos_target)
         asked.probe(initialised(nomos_fresh))
         request = encode_fetch_request(asked.path)
+        begun = False
 
         def block() -> None:
+            nonlocal begun
             with _connected(nomos_fresh, HELD) as callers:
                 calls = [(caller, caller.begin(request, 6 * PATIENT)) for caller in callers]
-                _await_beginning(calls)
+                refused = _await_beginning(calls)
+                if refused and begun:
+                    raise Violation(f"{list(asked.path)} is answered to callers that come after others left", refused)
+                if refused:
+                    raise Blocked("environment", f"an answer cannot be held up by its caller: {refused}")
+                begun = True
                 nomos_fresh.reconnect()
                 others = [nomos_fresh.start_fetch(asked.path, timeout=PATIENT) for _ in range(4)]
                 asked.expect_right([call.answer() for call in others], "the silence of callers that do not read")
@@ -123,11 +131,11 @@ def _connected(provider: RunningProvider, count: int) -> Generator[list[Hesitant
         yield callers
 
 
-def _await_beginning(calls: list[tuple[HesitantCaller, Stream]]) -> None:
+def _await_beginning(calls: list[tuple[HesitantCaller, Stream]]) -> str:
     """Wait until the answers have begun, so that they are held up for want of room.
 
-    Raises:
-        Blocked: they are not, as where callers have to show who they are.
+    Returns:
+        Why one cannot be held up, as where callers have to show who they are; nothing if all are.
     """
 
     def begun() -> bool:
@@ -137,10 +145,7 @@ def _await_beginning(calls: list[tuple[HesitantCaller, Stream]]) -> None:
 
     # Who sends the beginning of an answer together with the rest keeps it back; that is held up as well.
     soon(begun, 2 * BRIEF)
-    for _, stream in calls:
-        if stream.ended:
-            reason = stream.broken or "it was over at once"
-            raise Blocked("environment", f"an answer cannot be held up by its caller: {reason}")
+    return next((stream.broken or "it was over at once" for _, stream in calls if stream.ended), "")
 
 
 def _over(caller: HesitantCaller, stream: Stream) -> bool:

@@ -215,14 +215,15 @@ class ResilienceContract(Contract):
         with nomos_chaos.experiment(asked.probe) as x:
             asked.expect_right([x.provider.fetch(asked.path)], "nothing, over a second connection")
             with x.inject(Descriptors(spare=0)) as fault, crowd(x.direct.announcement.address, CROWD):
+                # A connection of before is heard, and what the call needs cannot be opened. Meanwhile nothing is given
+                # back: what has to be opened once, to say that nothing can be, would find its place.
+                answers = [x.provider.fetch(asked.path, timeout=2 * BRIEF) for _ in range(2)]
                 # What the connections of before give back is taken by the crowd.
                 x.direct.reconnect()
-                calls = [x.direct.start_fetch(asked.path, timeout=2 * BRIEF) for _ in range(4)]
-                answers = _answers(calls)
-                if not all(asked.right(answer) for answer in answers):
+                others = _answers([x.direct.start_fetch(asked.path, timeout=2 * BRIEF) for _ in range(4)])
+                if not all(asked.right(answer) for answer in others):
                     fault.bit("calls over a new connection were not answered")
-                # A connection of before is heard, and what the call needs cannot be opened.
-                answers += [x.provider.fetch(asked.path, timeout=2 * BRIEF) for _ in range(2)]
+                answers += others
                 # Any error is an answer to that; another value would be a lie, and so would "there is no such thing".
                 asked.expect_right([answer for answer in answers if answer.code in {"OK", "NOT_FOUND"}], fault.words)
             # Who comes now needs a new connection.
