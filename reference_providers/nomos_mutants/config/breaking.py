@@ -249,6 +249,7 @@ class _Suspicious(Original):
     """Notes callers whose connections ended soon after their first word, until somebody asks for its health."""
 
     TAKEN = 10
+    SOON = 0.4
 
     def __init__(self) -> None:
         super().__init__()
@@ -280,10 +281,10 @@ def cautious(argv: Sequence[str]) -> int:
             super().take(client)
 
         def passing(self, source: socket.socket, sink: socket.socket, inbound: bool) -> None:
-            """Count connections that their caller left within a second, after a word."""
+            """Count connections that their caller left soon, after a word."""
             began = time.monotonic()
             super().passing(source, sink, inbound)
-            provider.suspects += inbound and source in self.heard and time.monotonic() - began < 1
+            provider.suspects += inbound and source in self.heard and time.monotonic() - began < provider.SOON
 
     with behind(Cautious):
         return serve_with(argv, provider=provider)
