@@ -29,7 +29,7 @@ from nomos_contracts.fault import (
     Slices,
     Truncate,
 )
-from nomos_contracts.process.slopes import BLOCKS, LATE, SETTLE, HandleSlopes
+from nomos_contracts.process.slopes import BLOCKS, LATE, SETTLE, HandleSlopes, for_loops
 from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import Answer, PendingAnswer, TargetFacts
 
@@ -126,7 +126,6 @@ class ResilienceContract(Contract):
         """Twenty at a time, each while its caller is speaking; others are served all the while."""
         asked = Asked(nomos_samples, nomos_target)
         with nomos_chaos.experiment(asked.probe) as x:
-            # Event loops that are made when connections first reach them hold descriptors too, once and for all.
             handles = HandleSlopes(x.direct, "descriptors", settle=SETTLE)
             with x.inject(Reset(direction="upstream"), ttl=60) as fault:
                 broken = 0
@@ -136,7 +135,7 @@ class ResilienceContract(Contract):
                     self._break(x, asked, fault, ROUNDS)
                     broken += ROUNDS
 
-                handles.seek(block, BLOCKS, ROUNDS // 2, LATE)
+                handles.seek(block, for_loops(BLOCKS, ROUNDS), ROUNDS // 2, LATE)
                 if broken < POOL:
                     self._break(x, asked, fault, POOL - broken)
             asked.recover(x)

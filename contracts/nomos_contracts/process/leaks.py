@@ -11,15 +11,16 @@ from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import first_running, running
 from nomos_contracts.process.samples import CallSamples
-from nomos_contracts.process.slopes import LATE, HandleSlopes, slopes
+from nomos_contracts.process.slopes import LATE, HandleSlopes, for_loops, slopes
 from nomos_contracts.process.traffic import MADE_UP, ask, burst, missing_path
 from nomos_contracts.provider import RunningProvider, Start, Starter
 from nomos_contracts.violation import Violation
 
 _HANDLE_CYCLES: Final = 25
-_HANDLE_BLOCKS: Final = 6
-_HANDLES_A_BLOCK: Final = 5
-"""As many descriptors, threads or children more after each block of 25 cycles (which open 5 connections) are a leak."""
+_CONNECTIONS: Final = 5
+_HANDLE_BLOCKS: Final = 7
+_HANDLES: Final = 8
+"""As many descriptors, threads or children more in each two blocks of 25 cycles are a leak."""
 
 _SPECIAL: Final = 8
 """Paths with a wildcard or an index in each cycle; folders, documents and lists each have a way of their own."""
@@ -39,7 +40,7 @@ _SECONDS_A_BLOCK: Final = 0.0006
 """As much more for the quickest of 40 calls, again and again, is a slope: noise goes both ways."""
 
 _ABANDONED: Final = 8
-"""Slow calls that are left in each block; more than _HANDLES_A_BLOCK, so that one handle for each shows."""
+"""Slow calls that are left in each block; so many in two blocks that one handle for each shows."""
 
 _LEFT_AFTER: Final = 0.1
 """Seconds after which their callers leave: a hundred times what a call takes to arrive, on a machine that is idle."""
@@ -65,7 +66,7 @@ class LeakContract(Contract):
 
         def block() -> None:
             for cycle in range(_HANDLE_CYCLES):
-                if cycle % 5 == 0:
+                if cycle % (_HANDLE_CYCLES // _CONNECTIONS) == 0:
                     nomos_provider.reconnect()
                     if not functions:
                         nomos_provider.init()
@@ -77,7 +78,7 @@ class LeakContract(Contract):
                 nomos_provider.health()
 
         handles = _handles(nomos_provider)
-        handles.seek(block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK)
+        handles.seek(block, for_loops(_HANDLE_BLOCKS, _CONNECTIONS), _HANDLES, LATE)
         handles.expect_none(f"blocks of {_HANDLE_CYCLES} cycles")
 
     @clause("PROC-LEAK-004")
@@ -95,7 +96,7 @@ class LeakContract(Contract):
                 pending.answer()
 
         handles = _handles(provider)
-        handles.seek(block, _HANDLE_BLOCKS, _HANDLES_A_BLOCK, LATE)
+        handles.seek(block, _HANDLE_BLOCKS, _HANDLES, LATE)
         handles.expect_none(f"blocks of {_ABANDONED} slow calls whose callers left")
 
     @clause("PROC-LEAK-002")

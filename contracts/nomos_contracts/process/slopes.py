@@ -5,6 +5,7 @@ Caches and pools fill up and stop, garbage is collected in the end; leaks go on.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
@@ -52,6 +53,19 @@ def slopes(
         if len(seen) > lag:
             growing = {name for name in growing if seen[-1][name] - seen[-1 - lag][name] >= least}
     return {name: [values[name] for values in seen] for name in sorted(growing)}
+
+
+def for_loops(blocks: int, connections: int) -> int:
+    """Return *blocks*, and as many more as it takes until each event loop of a server has had a connection.
+
+    Netty, for one, makes two loops for each processor, each with a thread and three descriptors, and not before the
+    first connection reaches it.
+
+    Args:
+        blocks: how many would do on a machine without processors.
+        connections: how many a block makes.
+    """
+    return blocks + 2 * (os.cpu_count() or 1) // connections
 
 
 class HandleSlopes:

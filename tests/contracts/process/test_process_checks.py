@@ -12,7 +12,7 @@ import pytest
 from nomos_contracts.clause import clauses_of
 from nomos_contracts.process.interface import START_CLAUSES
 from nomos_contracts.process.output import strange_output
-from nomos_contracts.process.slopes import slopes
+from nomos_contracts.process.slopes import for_loops, slopes
 from nomos_contracts.provider import Announcement, StartFailure
 
 SURFACE = tuple(f"PROC-SURFACE-00{number}" for number in range(1, 9))
@@ -264,6 +264,22 @@ def test_with_a_lag_growth_may_show_one_block_late() -> None:
     assert slopes(lambda: next(at), lambda: None, 4, 4.0, lag=2) == {"late": [8.0, 8.0, 24.0, 24.0, 40.0]}
     again = iter(series)
     assert slopes(lambda: next(again), lambda: None, 4, 4.0) == {}
+
+
+def test_a_pool_with_two_loops_for_each_processor_has_no_slope(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 48)
+    made = 0
+
+    def connect() -> None:
+        nonlocal made
+        made += 5
+
+    def loops() -> dict[str, float]:
+        return {"threads": float(min(made, 96))}
+
+    assert slopes(loops, connect, for_loops(7, 5), 8.0, lag=2) == {}
+    made = 0
+    assert slopes(loops, connect, 7, 8.0, lag=2)
 
 
 def test_the_fixed_port_of_the_crooked_provider_is_free() -> None:
