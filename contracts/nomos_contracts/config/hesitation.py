@@ -14,7 +14,7 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.fault import Latency
 from nomos_contracts.process.http2 import HesitantCaller, Stream
 from nomos_contracts.process.interface import initialised
-from nomos_contracts.process.slopes import BLOCKS, LATE, SETTLE, HandleSlopes, for_loops
+from nomos_contracts.process.slopes import BLOCKS, SETTLE, HandleSlopes, for_loops
 from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Blocked, Violation, same
@@ -116,7 +116,7 @@ class SlowReaderContract(Contract):
                     caller.listen(BRIEF / HELD)
 
         handles = HandleSlopes(nomos_fresh, "descriptors", "threads", settle=SETTLE)
-        handles.seek(block, for_loops(BLOCKS, HELD), HELD // 2, LATE)
+        handles.seek(block, for_loops(BLOCKS, HELD), HELD // 2)
         handles.expect_none(f"blocks of {HELD} callers that left")
 
 

@@ -29,7 +29,7 @@ from nomos_contracts.fault import (
     Slices,
     Truncate,
 )
-from nomos_contracts.process.slopes import BLOCKS, LATE, SETTLE, HandleSlopes, for_loops
+from nomos_contracts.process.slopes import BLOCKS, SETTLE, HandleSlopes, for_loops
 from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import Answer, PendingAnswer, TargetFacts
 
@@ -135,7 +135,7 @@ class ResilienceContract(Contract):
                     self._break(x, asked, fault, ROUNDS)
                     broken += ROUNDS
 
-                handles.seek(block, for_loops(BLOCKS, ROUNDS), ROUNDS // 2, LATE)
+                handles.seek(block, for_loops(BLOCKS, ROUNDS), ROUNDS // 2)
                 if broken < POOL:
                     self._break(x, asked, fault, POOL - broken)
             asked.recover(x)

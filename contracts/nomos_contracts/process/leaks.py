@@ -11,7 +11,7 @@ from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import first_running, running
 from nomos_contracts.process.samples import CallSamples
-from nomos_contracts.process.slopes import LATE, HandleSlopes, for_loops, slopes
+from nomos_contracts.process.slopes import HandleSlopes, for_loops, slopes
 from nomos_contracts.process.traffic import MADE_UP, ask, burst, missing_path
 from nomos_contracts.provider import RunningProvider, Start, Starter
 from nomos_contracts.violation import Violation
@@ -78,7 +78,7 @@ class LeakContract(Contract):
                 nomos_provider.health()
 
         handles = _handles(nomos_provider)
-        handles.seek(block, for_loops(_HANDLE_BLOCKS, _CONNECTIONS), _HANDLES, LATE)
+        handles.seek(block, for_loops(_HANDLE_BLOCKS, _CONNECTIONS), _HANDLES)
         handles.expect_none(f"blocks of {_HANDLE_CYCLES} cycles")
 
     @clause("PROC-LEAK-004")
@@ -96,7 +96,7 @@ class LeakContract(Contract):
                 pending.answer()
 
         handles = _handles(provider)
-        handles.seek(block, _HANDLE_BLOCKS, _HANDLES, LATE)
+        handles.seek(block, _HANDLE_BLOCKS, _HANDLES)
         handles.expect_none(f"blocks of {_ABANDONED} slow calls whose callers left")
 
     @clause("PROC-LEAK-002")

@@ -30,12 +30,12 @@ def slopes(
 ) -> dict[str, list[float]]:
     """Run *block* again and again and measure after each, as long as something grows every time.
 
-    The first block warms up. Only what grows by *least* or more with each of *blocks* further ones has a slope.
+    The first block warms up. Only what grows by *least* or more in every *lag* blocks that follow has a slope.
 
     Args:
         measure: returns values by name.
         block: a fixed number of cycles.
-        blocks: how often the growth has to be seen.
+        blocks: how many follow the first one.
         least: growth that counts, in the unit of the values.
         lag: blocks in which that growth has to happen.
 
@@ -85,8 +85,8 @@ class HandleSlopes:
         self._settle = settle
         self._found: dict[str, list[float]] = {}
 
-    def seek(self, block: Callable[[], None], blocks: int, least: int, lag: int = 1) -> None:
-        """Do *block* as :func:`slopes` does."""
+    def seek(self, block: Callable[[], None], blocks: int, least: int) -> None:
+        """Do *block* as :func:`slopes` does; *least* more within two blocks is growth."""
         last: dict[str, float] = {}
 
         def measure() -> Mapping[str, float]:
@@ -95,7 +95,7 @@ class HandleSlopes:
             last.update(self._held())
             return dict(last)
 
-        self._found = slopes(measure, block, blocks, least, lag)
+        self._found = slopes(measure, block, blocks, least, LATE)
 
     def expect_none(self, work: str) -> None:
         """See that nothing grew.
