@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -76,6 +77,19 @@ def _namespaces() -> str | None:
     return next(iter(namespaces()), None)
 
 
+def _terminals() -> str | None:
+    """Return the name of a pseudo-terminal where the system gives one; a bare root may have /dev and no /dev/pts."""
+    try:
+        master, slave = pty.openpty()
+    except OSError:
+        return None
+    try:
+        return os.ttyname(slave)
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
 def _generator() -> str | None:
     """Return the interpreter of the environment that holds the pinned generator of the stubs."""
     named = os.environ.get("NOMOS_GENERATOR")
@@ -93,6 +107,7 @@ COMPONENTS: Mapping[str, Component] = {
         Component("chromium", "apt-get install chromium chromium-driver", _program("chromedriver")),
         Component("faketime", "apt-get install libfaketime, or name its file in NOMOS_LIBFAKETIME", _faketime),
         Component("namespaces", "a user or a container that may make mount namespaces (unshare)", _namespaces),
+        Component("terminals", "mount -t devpts devpts /dev/pts", _terminals),
         Component("docker", "tools/engine.sh start FOLDER, and export the line that it prints", _docker),
         Component("toxiproxy", "put toxiproxy-server on PATH, or name a server in NOMOS_TOXIPROXY", _toxiproxy),
     )

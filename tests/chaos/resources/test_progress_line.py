@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nomos-pr
 CLAUSE = "little_processor_time"
 KEEP, BACK, CLEAR = "\x1b7", "\x1b8", "\x1b[K"
 OTHERS = {"CI", "BUILD_NUMBER", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "COLUMNS"}
+
+
+@pytest.fixture
+def terminals(component: Callable[[str], str]) -> None:
+    """See that there are pseudo-terminals."""
+    component("terminals")
 
 
 def on_a_terminal(folder: Path, *words: str, **variables: str) -> str:
@@ -82,6 +89,7 @@ def left_of(text: str) -> str:
     return "\n".join([*screen, "".join(line)])
 
 
+@pytest.mark.usefixtures("terminals")
 def test_a_long_experiment_shows_what_it_is_doing_and_nothing_of_that_stays(tmp_path: Path) -> None:
     text = on_a_terminal(tmp_path)
     assert re.search(rf"{KEEP} 1 s: CFG-CHAOS-021: cpu\(5\){re.escape(CLEAR)}{BACK}", text), text
@@ -91,6 +99,7 @@ def test_a_long_experiment_shows_what_it_is_doing_and_nothing_of_that_stays(tmp_
     assert "1 passed" in shown
 
 
+@pytest.mark.usefixtures("terminals")
 @pytest.mark.parametrize(
     ("words", "variables"),
     [(["-q"], {}), (["-n", "1"], {}), ([], {"CI": "1"}), ([], {"TERM": "dumb"})],
