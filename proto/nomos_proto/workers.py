@@ -1,7 +1,8 @@
-"""Threads for calls: started when they are needed, gone when they have been idle for a while."""
+"""Threads for calls: one that stays, more when they are needed, which go when they have been idle for a while."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,14 +21,21 @@ IDLE: Final = 2.0
 
 
 class Workers(Executor):
-    """An executor for `grpc.server` whose threads never keep the process alive."""
+    """An executor for `grpc.server` whose threads never keep the process alive.
+
+    An exception from `submit` ends the thread in which gRPC takes calls, and then nobody is answered any more. So the
+    first thread stays: where the system has none to give, it takes the calls one after the other.
+    """
 
     def __init__(self, limit: int = MAX_WORKERS, idle: float = IDLE) -> None:
-        """Start no thread yet.
+        """Start the first thread.
 
         Args:
             limit: how many threads there may be; further tasks wait.
-            idle: seconds after which a thread without work ends.
+            idle: seconds after which a thread without work ends, all but one.
+
+        Raises:
+            RuntimeError: the system has no thread to give.
         """
         self._limit = limit
         self._seconds = idle
@@ -36,6 +44,15 @@ class Workers(Executor):
         self._waiting = 0
         self._closing = False
         self._count = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._count += 1
+        try:
+            threading.Thread(target=self._work, name="nomos-call", daemon=True).start()
+        except RuntimeError:
+            self._count -= 1
+            raise
 
     @property
     def count(self) -> int:
@@ -50,8 +67,8 @@ class Workers(Executor):
             if self._waiting >= len(self._tasks):
                 self._wake.notify()
             elif self._count < self._limit:
-                self._count += 1
-                threading.Thread(target=self._work, name="nomos-call", daemon=True).start()
+                with contextlib.suppress(RuntimeError):  # a thread that is there takes it when it can
+                    self._start()
         return future
 
     def close(self, timeout: float) -> bool:
@@ -81,7 +98,7 @@ class Workers(Executor):
                 self._waiting += 1
                 awoken = self._wake.wait(self._seconds)
                 self._waiting -= 1
-                if not awoken and not self._tasks:
+                if not awoken and not self._tasks and (self._closing or self._count > 1):
                     self._count -= 1
                     if self._closing:
                         # Only then: it would make the others idle anew.

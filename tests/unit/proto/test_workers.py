@@ -19,14 +19,40 @@ def test_tasks_run_side_by_side_up_to_the_limit_and_the_rest_later() -> None:
     assert workers.count <= 3
 
 
-def test_a_thread_without_work_ends() -> None:
+def test_threads_without_work_end_but_one() -> None:
     workers = Workers(idle=0.01)
-    assert workers.submit(lambda: 5).result(10) == 5
+    together = threading.Barrier(3)
+    futures = [workers.submit(together.wait, 10) for _ in range(3)]
+    assert sorted(future.result(10) for future in futures) == [0, 1, 2]
     deadline = time.monotonic() + 10
-    while workers.count:
+    while workers.count > 1:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+    time.sleep(0.05)
+    assert workers.count == 1
     assert workers.submit(lambda: 6).result(10) == 6
+    assert workers.close(10)
+    assert workers.count == 0
+
+
+def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers(idle=0.01)
+    tried = 0
+
+    def start(_thread: threading.Thread) -> None:
+        nonlocal tried
+        tried += 1
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        futures = [workers.submit(time.sleep, 0.01) for _ in range(5)]
+        assert [future.result(10) for future in futures] == [None] * 5
+        with pytest.raises(RuntimeError):
+            Workers()
+    assert tried > 1
+    assert workers.count == 1
+    assert workers.close(10)
 
 
 def test_a_thread_that_is_free_is_used_again() -> None:
