@@ -50,6 +50,10 @@ class _UsageError(ValueError):
     pass
 
 
+class _DeafError(Exception):
+    """Nobody takes calls any more."""
+
+
 @dataclass(frozen=True)
 class _Options:
     log_level: str = "warning"
@@ -223,7 +227,8 @@ def serve(
         environ: environment; None takes that of the process.
 
     Returns:
-        The exit code: 0 after an orderly end, 1 where nothing could be listened on, 2 for a wrong command line.
+        The exit code: 0 after an orderly end, 1 where nothing could be listened on or calls could not be taken any
+        more, 2 for a wrong command line.
     """
     started = Path(sys.argv[0])
     program = started.parent.name if started.stem == "__main__" else started.name
@@ -247,10 +252,30 @@ def serve(
             _Ending(lifeline) as ending,
         ):
             _run(provider, path, options.grace, stdout, ending)
-    except (SocketFileError, OSError) as error:
+    except (SocketFileError, OSError, _DeafError) as error:
         sys.stderr.write(f"{program}: {error}\n")
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _deafness(server: grpc.Server, ending: _Ending) -> Generator[threading.Event]:
+    """Start *server*; yield what is set where its thread ends by an error, such as want of memory."""
+    before, deaf, told = set(threading.enumerate()), threading.Event(), threading.excepthook
+    server.start()
+    serving = set(threading.enumerate()) - before
+
+    def tell(args: threading.ExceptHookArgs) -> None:
+        if args.thread in serving:
+            deaf.set()
+            ending.request()
+        told(args)
+
+    threading.excepthook = tell
+    try:
+        yield deaf
+    finally:
+        threading.excepthook = told
 
 
 def _run(provider: ConfigService, path: str | None, grace: float, stdout: int, ending: _Ending) -> None:
@@ -259,16 +284,19 @@ def _run(provider: ConfigService, path: str | None, grace: float, stdout: int, e
         handlers(V1Servicer(provider, on_shutdown=ending.request), V2Servicer(provider, on_shutdown=ending.request))
     )
     line = _listen(server, path)
-    server.start()
-    os.write(stdout, line)
-    reason = ending.wait()
-    logger.info("ending: %s", reason)
-    # Nobody waits for an answer when the host is gone.
-    stopped = server.stop(0 if reason == "lifeline" else grace)
-    while not stopped.is_set():
-        # A signal after Shutdown is the usual order of a host, and no reason to cut off calls.
-        if ending.wait(0.02) == "lifeline":
-            server.stop(0)
+    with _deafness(server, ending) as deaf:
+        os.write(stdout, line)
+        reason = ending.wait()
+        logger.info("ending: %s", reason)
+        # Nobody waits for an answer when the host is gone.
+        stopped = None if deaf.is_set() else server.stop(0 if reason == "lifeline" else grace)
+        while stopped is not None and not stopped.is_set() and not deaf.is_set():
+            # A signal after Shutdown is the usual order of a host, and no reason to cut off calls.
+            if ending.wait(0.02) == "lifeline":
+                server.stop(0)
+    if deaf.is_set():
+        # A process that has ended is replaced, and a mute one keeps its callers waiting.
+        raise _DeafError("the thread that takes calls has ended, as above; so does this process")
     _shut_down(provider)
 
 

@@ -23,6 +23,21 @@ from nomos_proto.v2 import provider_pb2 as v2
 from nomos_proto.values import from_value, to_value
 from unit.proto.binaries import PROBE, Binary, environment
 
+DEAF = """
+import runpy, sys
+from nomos_proto.workers import Workers
+submit, calls = Workers.submit, []
+def failing(self, *args, **kwargs):
+    calls.append(args)
+    if len(calls) > 1:
+        raise MemoryError
+    return submit(self, *args, **kwargs)
+Workers.submit = failing
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""The probe on a machine that has no memory to give from the second call on."""
+
 
 def start(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> Binary:
     return Binary([PROBE, *arguments], env, **options)
@@ -302,6 +317,14 @@ def test_a_crash_inside_a_call_leaves_its_place_and_no_secret_in_the_log() -> No
         binary.wait()
         assert b"ValueError at probe.py:" in binary.stderr
         assert b"hunter2" not in binary.stderr
+
+
+def test_it_ends_where_calls_cannot_be_taken_any_more() -> None:
+    with Binary(["-c", DEAF, PROBE]) as binary:
+        assert binary.call("Health")[1] == "OK"
+        assert binary.call("Health")[1] != "OK"
+        assert binary.wait() == 1
+        assert b"the thread that takes calls has ended" in binary.stderr
 
 
 def test_a_closed_stdout_is_an_error_and_no_hang() -> None:
