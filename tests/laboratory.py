@@ -30,7 +30,7 @@ class Bench:
         self._setup = setup
         self.proxies: Proxies = EmbeddedProxies(7)
 
-    def start(self, ready_for: Fault | None = None) -> Start:
+    def start(self, ready_for: Fault | None = None, *, anew: bool = False) -> Start:  # it always is
         return self._start() if ready_for is None else self._start(ready_for)
 
     def caller(self, address: str) -> RunningProvider:

@@ -30,8 +30,12 @@ class Laboratory(Protocol):
         """The proxies, made when they are asked for."""
         ...
 
-    def start(self, ready_for: Fault | None = None) -> Start:
-        """Start a process of the target, so that *ready_for* can be injected into it.
+    def start(self, ready_for: Fault | None = None, *, anew: bool = False) -> Start:
+        """Return a process of the target that nobody has called, into which *ready_for* can be injected.
+
+        Args:
+            ready_for: a fault for which it has to be started in a special way.
+            anew: it starts now, and not ahead of the experiment.
 
         Raises:
             Blocked: this machine has no mechanism for that fault.
@@ -119,8 +123,8 @@ class LiveExperiment:
             raise Blocked("environment", f"{where}, Init answered {answer.summary}")
         return provider
 
-    def _started(self) -> Start:
-        start = self._laboratory.start(self._ready_for)
+    def _started(self, *, anew: bool = False) -> Start:
+        start = self._laboratory.start(self._ready_for, anew=anew)
         if self._ready_for is not None and start.error is not None:
             why = f"a process that is ready for {self._ready_for.words} does not start: {start.error.message}"
             raise Blocked("environment", why)
@@ -221,7 +225,7 @@ class LiveExperiment:
             Violation: it does not start, or Init with the configuration that was good fails.
         """
         self._let_go()
-        start = self._started()
+        start = self._started(anew=True)  # what the one before left behind is what this one starts with
         if start.provider is None:
             assert start.error is not None  # noqa: S101 # a Start holds one of the two
             raise Violation("a further process starts after one was killed", start.error.message)

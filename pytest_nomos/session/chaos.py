@@ -137,6 +137,8 @@ class TargetChaos:
                 if self._progress is not None:
                     stack.enter_context(self._progress.shown(lambda: f"{self._clause}: {experiment.doing}"))
                 with experiment.running() as live:
+                    # The next one finds its process started: interpreters and virtual machines take their time.
+                    self._run.prepare()
                     yield live
             finally:
                 self._record(experiment.timeline(self._clause, self._run.plan.name).evidence())
@@ -167,13 +169,13 @@ class TargetChaos:
         """
         return self._worker.proxies
 
-    def start(self, ready_for: Fault | None = None) -> Start:
-        """Start a process of the target.
+    def start(self, ready_for: Fault | None = None, *, anew: bool = False) -> Start:
+        """Start a process of the target, or take one that was started ahead.
 
         Raises:
             Blocked: none can be started that *ready_for* could be injected into.
         """
-        return self._run.start(ready_for=ready_for)
+        return self._run.start(ready_for=ready_for) if anew or ready_for is not None else self._run.prepared()
 
     def caller(self, address: str) -> RunningProvider:
         """Return a caller of what answers at *address*.

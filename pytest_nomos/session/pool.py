@@ -13,12 +13,14 @@ from nomos_contracts.provider import RunningProvider, Start, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation
 from pytest_nomos.chaos.applied import Unavailable
 from pytest_nomos.chaos.readying import readied
+from pytest_nomos.host.cancellation import Cancel
 from pytest_nomos.host.host import ProviderHost
 from pytest_nomos.host.launch import Launch, Setup
 from pytest_nomos.host.remote import RemoteProvider
 from pytest_nomos.host.running import HostedProvider
 from pytest_nomos.session.background import Background
 from pytest_nomos.session.faces import Faces
+from pytest_nomos.session.spare import Spare
 from pytest_nomos.session.stopping import Stopping
 from pytest_nomos.targets.plan import TargetPlan
 
@@ -57,6 +59,7 @@ class TargetRun:
         self._shared: RunningProvider | None = None
         self._uninitialised: RunningProvider | None = None
         self._serial = 0
+        self._spare = Spare(lambda closing: self.start(cancel=closing), stopping.stop)
         self.faces = Faces(self)
 
     @property
@@ -86,10 +89,11 @@ class TargetRun:
         env: Mapping[str, str] | None = None,
         ready_for: Fault | None = None,
         config: Mapping[str, Any] | None = None,
+        cancel: Cancel | None = None,
     ) -> Start:
         """Start one more process of the target, or connect once more to one that already runs.
 
-        With *config* that is its good configuration.
+        With *config* that is its good configuration; the start is given up once *cancel* is set.
 
         Raises:
             Blocked: this machine has no mechanism for a fault that the process is to be ready for.
@@ -103,10 +107,25 @@ class TargetRun:
             inherit_env=self.profile is Profile.CLI,
             unix=unix,
         )
-        start = self._host.start(launch, self._next_alias(), self._setup(config), limits=self._limits)
+        start = self._host.start(launch, self._next_alias(), self._setup(config), limits=self._limits, cancel=cancel)
         if self._background is not None and isinstance(start.provider, HostedProvider):
             self._background.strike(start.provider)
         return start
+
+    def prepare(self) -> None:
+        """Have a process started for `prepared`, while another is in use."""
+        # One that waits while a fault is in force on it has lived through what was meant for its check.
+        if self._background is None and self.plan.command:
+            self._spare.prepare()
+
+    def prepared(self) -> Start:
+        """Return a process that was started ahead; start one where there is none."""
+        provider = self._spare.take()
+        return self.start() if provider is None else Start(provider, None)
+
+    def settle_spare(self) -> None:
+        """Wait until no process is being started ahead."""
+        self._spare.wait()
 
     def _readied(self, command: tuple[str, ...], ready_for: Fault | None) -> tuple[str, ...]:
         try:
@@ -269,6 +288,7 @@ class TargetRun:
     def close(self) -> None:
         """Let go of the providers and stop the processes that this run keeps."""
         self.faces.close()
+        self._spare.close()
         first = self._first.provider if self._first else None
         for provider in {id(p): p for p in (self._shared, self._uninitialised, first) if p}.values():
             self._stopping.stop(provider)
@@ -333,7 +353,9 @@ class Pool:
         return run
 
     def settled(self) -> None:
-        """Wait until no process is on its way out: for checks that measure."""
+        """Wait until no process is on its way in or out: for checks that measure."""
+        for run in self._runs.values():
+            run.settle_spare()
         self._stopping.wait()
 
     def close(self) -> None:

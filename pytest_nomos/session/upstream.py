@@ -33,7 +33,7 @@ class UpstreamLaboratory:
         """The proxies of the worker."""
         return self._inner.proxies
 
-    def start(self, ready_for: Fault | None = None) -> Start:
+    def start(self, ready_for: Fault | None = None, *, anew: bool = False) -> Start:  # noqa: ARG002 # it always is
         """Start a process of the target."""
         return self._run.start(ready_for=ready_for, config=self._side.config(self._run.good_config()))
 

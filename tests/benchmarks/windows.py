@@ -80,7 +80,7 @@ def measure(scratch: Path, built: Provider) -> list[Measurement]:
     """Compare the chaos clauses of *built* and of config/files with their fault windows.
 
     One after the other, the checks alone: what pytest takes to start is no matter of theirs. With two workers, the
-    whole process. A start of config/files is that of a Python interpreter, some fifteen times.
+    whole process; checks are few and take seconds, so a worker that has done its own takes some of the other's.
     """
     providers = (built,) if built.spec == FILES else (built, files(scratch))
     return [row for provider in providers for row in _measured(provider, scratch / "chaos-report")]
@@ -96,10 +96,10 @@ def _measured(provider: Provider, report: Path) -> Iterator[Measurement]:
         1.3,
         detail=f"{checks:.1f} s / {windows:.1f} s, experiments only, whole process {wall:.1f} s; most beside: {most}",
     )
-    two = [_run(provider, report, "-n", "2") for _ in range(ROUNDS)]
+    two = [_run(provider, report, "-n", "2", "--dist=worksteal") for _ in range(ROUNDS)]
     wall, _, windows = (statistics.median(side) for side in zip(*(run.seconds for run in two), strict=True))
     yield Measurement(
-        f"their whole process, {provider.name} -n 2 / fault windows",
+        f"their whole process, {provider.name} -n 2 --dist worksteal / fault windows",
         statistics.median(run.wall / run.windows for run in two),
         1.3,
         detail=f"{wall:.1f} s / {windows:.1f} s",
