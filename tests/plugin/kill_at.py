@@ -11,6 +11,7 @@ import ctypes
 import getpass
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,19 @@ def told(process: psutil.Process) -> str:
         return str(error)
 
 
+def is_probe(path: Path) -> bool:
+    """Return whether Python's tempfile made *path* to see whether it may write there.
+
+    It does so once a process (`tempfile._get_default_tempdir`), as soon as pytest captures anything, and is not to be
+    had without; whoever is killed between its two system calls leaves the file. All that a run makes by itself has a
+    prefix.
+    """
+    try:
+        return re.fullmatch("[a-z0-9_]{8}", path.name) is not None and path.read_bytes() in {b"", b"blat"}
+    except OSError:  # a folder, or gone
+        return False
+
+
 def files(folder: Path, hosts: set[str]) -> list[str]:
     """Return what lies in the temporary folder and those of *hosts* for sockets, and beside the reports."""
     try:
@@ -61,7 +75,13 @@ def files(folder: Path, hosts: set[str]) -> list[str]:
     except FileNotFoundError as error:  # it goes while we look: there is something yet
         return [str(error)]
     # pytest keeps the base folders of its last three runs by itself; pytest-xdist makes one for its workers.
-    left = [str(path) for path in found if path.name != ".pytest_cache" and BASE not in path.parts[len(folder.parts) :]]
+    left = [
+        str(path)
+        for path in found
+        if path.name != ".pytest_cache"
+        and BASE not in path.parts[len(folder.parts) :]
+        and not (path.parent == folder / "tmp" and is_probe(path))
+    ]
     for report in (folder / "rep", folder / "nomos-report"):
         left += [str(path) for path in report.glob("*") if path.name not in REPORTS]
     # Where the temporary folder's path is too long for a socket's address, the sockets have a folder of their own.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from plugin.kill_at import files
 from plugin.killing import LONGEST, assert_kills_leave_nothing, share
 
 FILES = "registered:config/files"
@@ -46,3 +47,15 @@ def test_a_run_that_is_killed_leaves_nothing(name: str, tmp_path: Path) -> None:
     longest = LONGEST if name.startswith("certify") else float("inf")
     wanted = share(name, list(COMMANDS), SHARES)
     assert_kills_leave_nothing(name, COMMANDS[name], wanted, tmp_path, longest=longest)
+
+
+def test_what_python_probes_a_folder_with_is_no_trace_and_all_else_is(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    (temporary / "nomos-0").mkdir(parents=True)
+    traces = {temporary / "nomos-0", temporary / "nomos-0" / "6t898jfk", temporary / "abcdefgh", temporary / "blat"}
+    (temporary / "nomos-0" / "6t898jfk").write_bytes(b"blat")
+    (temporary / "abcdefgh").write_bytes(b"ours")
+    (temporary / "blat").write_bytes(b"blat")
+    for number, probed in enumerate((b"", b"blat")):
+        (temporary / f"6t898jf{number}").write_bytes(probed)
+    assert set(files(tmp_path, set())) == {str(path) for path in traces}
