@@ -18,19 +18,22 @@ from pytest_nomos.report.timeline import KEY, compact, timelines_in
 from pytest_nomos.session.replaying import REPLAYED, write_schedule
 from pytest_nomos.session.reporting import secrets_of
 from pytest_nomos.session.run import Run
-from pytest_nomos.session.verdicts import conclude
+from pytest_nomos.session.verdicts import ANSWERED, NO_CONFIG, conclude
 from pytest_nomos.targets.plan import TargetPlan
 
 WORDS: Mapping[Outcome, tuple[str, str, str]] = {
-    # Categories are pytest's own, so that `-ra` lists each report under our word.
+    # Categories are pytest's own, so that `-ra` lists each report under our word; only `blocked` is ours.
     Outcome.NOT_APPLICABLE: ("skipped", "n", "N/A"),
     Outcome.BLOCKED: ("error", "B", "BLOCKED"),
     Outcome.WAIVED: ("xfailed", "w", "WAIVED"),
     Outcome.UNEXPECTED_PASS: ("failed", "U", "UNEXPECTED PASS"),
     Outcome.WARNED: ("xfailed", "a", "WARNED"),
 }
+_BY_RUN = frozenset({"kit", "environment"})
+"""What blocks a check by itself; whatever else does so is told once for all checks, by the verdict."""
 _EXCUSED = "not claimed"
 _OVER: Mapping[str, str] = {"inproc": "in process", "wire": "over the wire"}
+_NO_REFUSAL = frozenset({"OK", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "CANCELLED"})
 MOST_LINES = 8
 LONGEST_LINE = 240
 TIMELINE_WIDTH = 100
@@ -139,6 +142,8 @@ class Outcomes:
             "duration": report.duration,
         }
         waiver = run.waiver(clause.id, target)
+        if run.plans[target].lacks_config:
+            error = _for_want_of_config(error, clause)
         match error:
             case None if waiver is not None and report.failed:
                 record |= {"outcome": Outcome.UNEXPECTED_PASS.value, "reason": f"waived, and yet kept: {waiver.reason}"}
@@ -236,8 +241,8 @@ class Outcomes:
         if record is None:
             return None
         outcome = Outcome(record["outcome"])
-        if outcome is Outcome.BLOCKED and report.skipped:
-            return "skipped", "b", "BLOCKED"
+        if outcome is Outcome.BLOCKED and record["blocked_by"] not in _BY_RUN:
+            return "blocked", "b" if report.skipped else "B", "BLOCKED"
         if outcome is Outcome.FAILED and report.skipped:
             return "xfailed", "o", "NOT CLAIMED"
         return WORDS.get(outcome)
@@ -297,6 +302,21 @@ def clause_at(path: str, names: str) -> str | None:
         for name in names.split("::"):
             found = getattr(found, name, None)
     return getattr(found, "__nomos_clause__", None)
+
+
+def _for_want_of_config(error: BaseException | None, clause: Clause) -> BaseException | None:
+    """Return *error*; where Init was refused for want of a configuration that nobody gave, what says so.
+
+    An answer is no verdict then: the author of the provider may be right to refuse, and he has to give a configuration.
+    """
+    refusal = ""
+    if isinstance(error, Violation) and clause.id == GOOD_INIT:
+        last = error.answers[-1] if error.answers else None
+        if last is not None and last.method == "Init" and not last.gone and last.code not in _NO_REFUSAL:
+            refusal = f"{ANSWERED} {last.code} {last.message!r}"
+    elif isinstance(error, Blocked) and error.by == f"clause:{GOOD_INIT}":
+        refusal = f"{NO_CONFIG}, and Init without keys fails"
+    return Blocked("author", refusal) if refusal else error
 
 
 def explain(record: Mapping[str, Any], clause: Clause) -> str:

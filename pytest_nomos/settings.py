@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from pytest_nomos.host.limits import Limits
 from pytest_nomos.report.waiver import Waiver
 
 NAMES = ("nomos.toml", "pyproject.toml")
+_TWICE = re.compile(r"^Cannot declare (\(.*\)) twice (\(.*\))$")
 TargetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.+_-]+$", max_length=64)]
 
 
@@ -133,9 +135,10 @@ class Settings(TargetSettings):
         """Return the tables that hold for target *name*: the common ones, overridden key by key by its own."""
         common = {key: getattr(self, key) for key in TargetSettings.model_fields}
         named = self.targets.get(name)
-        if named is not None:
-            common |= {key: getattr(named, key) for key in named.model_fields_set & TargetSettings.model_fields.keys()}
-        return TargetSettings.model_construct(**common)
+        own = named.model_fields_set & TargetSettings.model_fields.keys() if named else set[str]()
+        common |= {key: getattr(named, key) for key in own}
+        given = self.model_fields_set & TargetSettings.model_fields.keys()
+        return TargetSettings.model_construct(_fields_set=given | own, **common)
 
 
 def explain(error: ValidationError) -> str:
@@ -173,11 +176,18 @@ def load_settings(path: Path | None) -> Settings:
         return Settings()
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: its tables or lists are nested too deeply") from error
+    except (OSError, ValueError) as error:  # tomllib lets that of a number with thousands of digits through as it is
+        raise SettingsError(f"{path}: {_TWICE.sub(_twice, str(error))}") from error
     if path.name == "pyproject.toml":
         table = table.get("tool", {}).get("nomos", {})
     return parse_settings(table, path)
+
+
+def _twice(found: re.Match[str]) -> str:
+    table = ".".join(re.findall(r"'([^']*)'", found[1]))
+    return f"[{table}] stands there twice {found[2]}: put all keys of the table below the first"
 
 
 def parse_settings(table: Mapping[str, Any], path: Path) -> Settings:

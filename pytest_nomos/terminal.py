@@ -76,7 +76,7 @@ class Terminal:
             elif plan.source is None and not run.worker:
                 lines.append(
                     f"nomos: without a nomos.toml most of the contract stays blocked; "
-                    f"`pytest-nomos init {plan.spec}` writes one"
+                    f"`pytest-nomos init {plan.spec} --config KEY=VALUE` writes one"
                 )
         return lines
 

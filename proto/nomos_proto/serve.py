@@ -186,7 +186,7 @@ def _stdout_for_us() -> Generator[int]:
 
 def _new_server() -> grpc.Server:
     return grpc.server(
-        cast("ThreadPoolExecutor", Workers()),  # any Executor will do: gRPC calls nothing but submit
+        cast("ThreadPoolExecutor", Workers(keep=1)),  # any Executor will do: gRPC calls nothing but submit
         options=[
             ("grpc.so_reuseport", 0),  # or two servers share one port silently
             ("grpc.max_receive_message_length", RECEIVE_BYTES),

@@ -1,8 +1,7 @@
-"""Threads for calls: one that stays, more when they are needed, which go when they have been idle for a while."""
+"""Threads for calls: started when they are needed, gone when they have been idle for a while."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,28 +22,31 @@ IDLE: Final = 2.0
 class Workers(Executor):
     """An executor for `grpc.server` whose threads never keep the process alive.
 
-    An exception from `submit` ends the thread in which gRPC takes calls, and then nobody is answered any more. So the
-    first thread stays: where the system has none to give, it takes the calls one after the other.
+    An exception from `submit` ends the thread in which gRPC takes calls, and then nobody is answered any more. So a
+    server keeps one thread: where the system has none to give, that one takes the calls one after the other.
     """
 
-    def __init__(self, limit: int = MAX_WORKERS, idle: float = IDLE) -> None:
-        """Start the first thread.
+    def __init__(self, limit: int = MAX_WORKERS, idle: float = IDLE, keep: int = 0) -> None:
+        """Start the threads that stay.
 
         Args:
             limit: how many threads there may be; further tasks wait.
-            idle: seconds after which a thread without work ends, all but one.
+            idle: seconds after which a thread without work ends.
+            keep: how many stay until the executor is closed.
 
         Raises:
             RuntimeError: the system has no thread to give.
         """
         self._limit = limit
+        self._keep = keep
         self._seconds = idle
         self._tasks: deque[Task] = deque()
         self._wake = threading.Condition()
         self._waiting = 0
         self._closing = False
         self._count = 0
-        self._start()
+        for _ in range(keep):
+            self._start()
 
     def _start(self) -> None:
         self._count += 1
@@ -60,15 +62,23 @@ class Workers(Executor):
         return self._count
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a task in a thread that is free, in a new one, or later."""
+        """Run a task in a thread that is free, in a new one, or later.
+
+        Raises:
+            RuntimeError: there is no thread, and the system has none to give.
+        """
         future: Future[T] = Future()
         with self._wake:
             self._tasks.append((future, fn, args, kwargs))
             if self._waiting >= len(self._tasks):
                 self._wake.notify()
             elif self._count < self._limit:
-                with contextlib.suppress(RuntimeError):  # a thread that is there takes it when it can
+                try:
                     self._start()
+                except RuntimeError:
+                    if not self._count:
+                        self._tasks.pop()
+                        raise
         return future
 
     def close(self, timeout: float) -> bool:
@@ -98,7 +108,7 @@ class Workers(Executor):
                 self._waiting += 1
                 awoken = self._wake.wait(self._seconds)
                 self._waiting -= 1
-                if not awoken and not self._tasks and (self._closing or self._count > 1):
+                if not awoken and not self._tasks and (self._closing or self._count > self._keep):
                     self._count -= 1
                     if self._closing:
                         # Only then: it would make the others idle anew.

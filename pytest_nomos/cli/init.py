@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nomos_contracts.clause import CONTRACTS_OF
+from nomos_contracts.verdict import EXIT_CODES, Ruling
 from pytest_nomos.report.folder import write_atomically
 from pytest_nomos.session.discovery import Discovery, discover, draft
 from pytest_nomos.session.drafting import draft_interface, implemented
@@ -43,7 +44,8 @@ CONFIG = "config"
 def init(target: str, pairs: tuple[str, ...], output: Path, interface: str | None, force: bool) -> None:
     """Start or make TARGET, find out what it tells without knowledge of it, and write a commented nomos.toml.
 
-    Exit code: 0 if the file was written, 1 if the provider does not start, 4 if it cannot be tried.
+    Exit code: 0 if the file was written, 10 if it was and Init wants other keys, 1 if the provider does not start, 4 if
+    it cannot be tried.
     """
     if output.exists() and not force:
         raise click.ClickException(f"{output} is there already; --force replaces it, -o names another file")
@@ -61,6 +63,8 @@ def init(target: str, pairs: tuple[str, ...], output: Path, interface: str | Non
     if found is not None and wanted == CONFIG:
         text = "" if found.failure else draft(found)
         _finish(found.story, found.failure, text, output, found.next_command)
+        if found.init_code != "OK":
+            raise SystemExit(EXIT_CODES[Ruling.NOT_JUDGED])
     else:
         drafted = draft_interface(target, wanted, config, Path.cwd(), output.absolute())
         _finish(drafted.story, drafted.failure, drafted.text, output, f"pytest-nomos certify {target}")

@@ -107,6 +107,13 @@ def discover(target: str, config: dict[str, Any], folder: Path, settings_file: P
         if answer.ok:
             found.values = list(_values(provider))
             found.story.append(f"Fetch found {len(found.values)} values")
+            if not found.values:
+                # What it says of a path that nobody has may be the only word about what its paths look like.
+                asked = provider.fetch(_ABSENT)
+                found.story.append(f"  from its root; Fetch of {_ABSENT} answers {asked.code} {asked.message!r}")
+                found.story.append(
+                    f"  samples.values asks for some; to try: pytest-nomos call {target} Fetch '[\"name\"]'"
+                )
             if provider.fetch(_ABSENT).code == "NOT_FOUND":
                 found.missing = _ABSENT
         _refusals(run, found)
@@ -168,7 +175,8 @@ def draft(found: Discovery) -> str:
         'tier = "testing"    # then "additional", "reference"',
         "",
         "# What Init gets. {here} in a string is the folder of this file.",
-        "[config]",
+        # A table says that Init needs no more than that; nobody has said so.
+        "[config]" if found.config or found.init_code == "OK" else "# [config]",
         *(f"{toml_key(key)} = {to_toml(value)}" for key, value in found.config.items()),
     ]
     if found.init_code != "OK":

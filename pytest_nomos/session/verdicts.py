@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 
 from nomos_contracts.clause import Profile
 from nomos_contracts.samples import sample_kinds
@@ -10,8 +12,15 @@ from nomos_contracts.verdict import EXIT_CODES, Outcome, Ruling
 from pytest_nomos.session.contradictions import contradictions
 from pytest_nomos.session.reporting import target_header
 from pytest_nomos.session.run import Run
+from pytest_nomos.targets.plan import TargetPlan
 
 MOST_NAMES = 6
+MOST_REASONS = 3
+LONGEST_REASON = 300
+NO_CONFIG = "the settings give no [config]"
+"""What the reason of a check begins with that waits for a configuration."""
+ANSWERED = f"{NO_CONFIG}, and Init without keys answers"
+"""What it begins with where the check saw the answer."""
 _KEPT = EXIT_CODES[Ruling.KEPT]
 _BROKEN = EXIT_CODES[Ruling.BROKEN]
 _NOT_JUDGED = EXIT_CODES[Ruling.NOT_JUDGED]
@@ -124,37 +133,68 @@ def _beside_the_checks(run: Run, target: str) -> Iterator[tuple[str, str]]:
 
 def _unblocking(run: Run, target: str) -> Iterator[str]:
     """Yield what the author would do to have the blocked clauses judged."""
+    plan = run.plans[target]
     blocked: dict[str, set[str]] = {}
+    reasons: dict[str, Counter[str]] = {}
     for record in run.records:
         if record.target == target and record.outcome is Outcome.BLOCKED:
             blocked.setdefault(record.blocked_by, set()).add(record.clause)
+            reasons.setdefault(record.blocked_by, Counter())[record.reason] += 1
     for by, clauses in blocked.items():
         if not by.startswith("sample:"):
-            names = sorted(clauses)
-            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-            yield f"  {len(names)} blocked by {by}: {', '.join(names[:MOST_NAMES])}{more}"
-    kinds = {kind.name: kind for kind in sample_kinds(run.plans[target].interface)}
-    missing = [name.removeprefix("sample:") for name in blocked if name.startswith("sample:")]
-    if not missing:
-        return
-    count = len({clause for by, clauses in blocked.items() if by.startswith("sample:") for clause in clauses})
-    yield f"  {count} blocked for want of samples. Paste into nomos.toml and fill in:"
-    yield ""
-    plain = [kinds[name] for name in missing if kinds[name].plain]
-    if plain:
-        # Once for all of them: TOML does not take a table twice.
-        yield "    [samples]    # one table: add to the one that is there"
-        for kind in plain:
-            yield from (f"    {line}    # {kind.meaning}" for line in kind.lines.splitlines()[1:])
+            yield f"  {len(clauses)} blocked by {by}: {_listed(clauses)}"
+            # That of Init itself tells what was answered.
+            told = sorted(reasons[by], key=lambda reason: (not reason.startswith(ANSWERED), -reasons[by][reason]))
+            few = told[:1] if told[0].startswith(NO_CONFIG) else told[:MOST_REASONS]
+            yield from (f"    {' '.join(reason.split())[:LONGEST_REASON]}" for reason in few)
+    missing = {name.removeprefix("sample:"): clauses for name, clauses in blocked.items() if name.startswith("sample:")}
+    count = len({clause for clauses in missing.values() for clause in clauses})
+    if any(reason.startswith(NO_CONFIG) for reason in reasons.get("author", ())):
+        if count:
+            yield f"  {count} blocked for want of samples, which are asked for as soon as Init succeeds"
+        force = " --force" if plan.source else ""
+        yield f"  next: pytest-nomos init {plan.spec}{force} --config KEY=VALUE, with the keys that Init needs"
+    elif missing:
+        yield f"  {count} blocked for want of samples. Paste into nomos.toml and fill in:"
         yield ""
-    for kind in (kinds[name] for name in missing if not kinds[name].plain):
-        yield f"    # {kind.meaning}"
+        yield from _to_paste(plan, missing)
+        yield f"  next: fill in nomos.toml, then pytest-nomos certify {plan.spec}"
+
+
+def _listed(clauses: Collection[str]) -> str:
+    names = sorted(clauses)
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def _to_paste(plan: TargetPlan, missing: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Yield the lines that give or decline the samples *missing*, each with the clauses that wait for it."""
+    kinds = {kind.name: kind for kind in sample_kinds(plan.interface)}
+    text = plan.source.read_text(encoding="utf-8") if plan.source else ""
+
+    def header(table: str) -> str:
+        # TOML does not take a table twice.
+        there = re.search(rf"^\s*\[{table}\]", text, re.MULTILINE)
+        return f"    # Below the line [{table}], which is there:" if there else f"    [{table}]"
+
+    plain = [kinds[name] for name in missing if kinds[name].plain]
+    tables = [kinds[name] for name in missing if not kinds[name].plain]
+    if plain:
+        yield header("samples")
+        for kind in plain:
+            yield f"    # {kind.meaning} For {_listed(missing[kind.name])}."
+            yield from (f"    {line}" for line in kind.lines.splitlines()[1:])
+        yield ""
+    if plain and tables and header("samples").startswith("    #"):
+        yield "    # At the end of the file:"
+    for kind in tables:
+        yield f"    # {kind.meaning} For {_listed(missing[kind.name])}."
         yield from (f"    {line}" for line in kind.lines.splitlines())
         yield ""
     declinable = [name for name in missing if kinds[name].declinable]
     if declinable:
         yield "  or, for what the provider has nothing of:"
         yield ""
-        yield "    [declined]    # one table: add to the one that is there"
+        yield header("declined")
         yield from (f'    {name} = "why"' for name in declinable)
         yield ""

@@ -137,6 +137,11 @@ class TargetPlan:
         return _stringify(config) if profile is Profile.CLI else config
 
     @property
+    def lacks_config(self) -> bool:
+        """Whether nobody said what Init gets: there is no ``[config]``, not even an empty one."""
+        return not self.is_function_interface and "config" not in self.settings.model_fields_set
+
+    @property
     def source_file_path(self) -> str:
         """The file that declares the provider: as set, else the settings file, else empty."""
         written = self.settings.source_file_path

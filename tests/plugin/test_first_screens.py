@@ -35,6 +35,12 @@ held.bind(("127.0.0.1", 0))  # taken, and nobody listens
 print(f"PORT={held.getsockname()[1]}", flush=True)
 time.sleep(60)
 """
+DYING = """
+import os
+from nomos_reference.config.files_provider import FilesProvider
+class Dying(FilesProvider):
+    def init(self, *_, **__): os._exit(3)
+"""
 BROKEN = {
     "floods": (PYTHON + FLOOD, "was the first line on stdout: logs belong on stderr"),
     "never announces": (f"{SHELL}exec sleep 60\n", "nothing was on stdout within 5 s"),
@@ -98,11 +104,51 @@ def test_the_header_tells_first_that_it_does_not_start(author: Runner, tmp_path:
 
 def test_without_settings_the_header_names_the_command_that_writes_them(author: Runner) -> None:
     ran = author("--nomos-provider=python:nomos_reference.config.files_provider:FilesProvider", "--nomos-tier=testing")
-    assert ran.code in {1, 10}, ran.text
+    assert ran.code == 10, ran.text
     head = ran.out.partition("collected")[0]
+    command = "pytest-nomos init python:nomos_reference.config.files_provider:FilesProvider --config KEY=VALUE"
     assert "without a nomos.toml most of the contract stays blocked" in head
-    assert "`pytest-nomos init python:nomos_reference.config.files_provider:FilesProvider`" in head
-    assert "[[samples.values]]" in ran.out
+    assert f"`{command}`" in head
+    assert f"next: {command}" in "\n".join(ran.out.splitlines()[-3:])
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ("", 10),  # nobody has said what Init gets
+        ("[config]\n", 1),  # the author says that it gets nothing
+        ("[config]\ndirectory = 5\n", 1),
+    ],
+)
+def test_a_refused_init_is_held_against_a_provider_whose_author_gave_a_configuration(
+    author: Runner, tmp_path: Path, settings: str, code: int
+) -> None:
+    (tmp_path / "nomos.toml").write_text(f"{settings}[samples]\n")
+    target = "--nomos-provider=python:nomos_reference.config.files_provider:FilesProvider"
+    ran = author(target, "--nomos-tier=testing", "-k", "CFG-INIT-001 or CFG-FETCH-002")
+    assert ran.code == code, ran.text
+    assert ("broken: CFG-INIT-001" in ran.out) == (code == 1)
+    assert ("the settings give no [config], and Init without keys answers" in ran.out) == (code == 10)
+    assert ("next: pytest-nomos init" in ran.out) == (code == 10)
+
+
+def test_a_provider_that_dies_of_an_empty_init_is_broken_whatever_the_settings_say(
+    author: Runner, tmp_path: Path
+) -> None:
+    (tmp_path / "dying.py").write_text(DYING)
+    ran = author("--nomos-provider=python:dying:Dying", "--nomos-tier=testing", "-k", "CFG-INIT-001")
+    assert ran.code == 1, ran.text
+    assert "broken: CFG-INIT-001" in ran.out
+
+
+def test_the_gate_ends_with_the_reason_why_nothing_could_be_judged(author: Runner, tmp_path: Path) -> None:
+    text, says = BROKEN["announces wrongly"]
+    provider(tmp_path, text)
+    ran = author("certify", "./provider", module=CLI)
+    assert ran.code == 1, ran.text
+    assert any(says in line for line in ran.out.splitlines()[-20:]), ran.out
+    assert "BLOCKED" not in ran.out.partition("nomos verdict")[2]
+    assert len(ran.out.splitlines()) < 75
 
 
 def test_what_the_run_tells_to_paste_is_taken_as_it_stands(author: Runner, tmp_path: Path) -> None:
@@ -117,6 +163,30 @@ def test_what_the_run_tells_to_paste_is_taken_as_it_stands(author: Runner, tmp_p
     settings.write_text(settings.read_text() + textwrap.dedent(pasted))
     again = author("--nomos-provider=registered:config/files", "--collect-only", "-q")
     assert again.code == 0, again.text
+
+
+def test_what_the_run_tells_to_paste_fits_into_a_file_that_has_the_tables(author: Runner, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    settings = tmp_path / "nomos.toml"
+    settings.write_text('[config]\ndirectory = "data"\n[samples]\nmissing = [["no"]]\n[declined]\nslow = "none"\n')
+    ran = author("--nomos-provider=registered:config/files", "-k", "CFG-SECRET-002 or CFG-VALUE-001 or CFG-INIT-003")
+    assert ran.code == 10, ran.text
+    pasted = textwrap.dedent(ran.out.partition("Paste into nomos.toml and fill in:")[2].partition("  or, for what")[0])
+    assert "[samples]\n" not in pasted
+    below, _, at_the_end = pasted.partition("# At the end of the file:")
+    text = settings.read_text().replace("[samples]\n", f"[samples]\n{below}\n") + at_the_end
+    assert {"missing", "secret_keys", "values", "bad_configs"} <= tomllib.loads(text)["samples"].keys()
+    settings.write_text(text)
+    again = author("--nomos-provider=registered:config/files", "--collect-only", "-q")
+    assert again.code == 0, again.text
+
+
+def test_init_that_finds_no_value_says_what_fetch_answers(author: Runner, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    ran = author("init", "registered:config/files", "--config", "directory=./data", module=CLI)
+    assert ran.code == 0, ran.text
+    assert "Fetch found 0 values" in ran.out
+    assert "answers NOT_FOUND" in ran.out
 
 
 def test_a_first_settings_file_is_taken_as_it_stands_and_with_every_comment_taken_away(
@@ -143,7 +213,7 @@ def test_a_first_settings_file_is_taken_as_it_stands_and_with_every_comment_take
 
 def test_init_without_the_keys_that_init_needs_says_how_to_go_on(author: Runner, tmp_path: Path) -> None:
     ran = author("init", "registered:config/files", module=CLI)
-    assert ran.code == 0, ran.text
+    assert ran.code == 10, ran.text
     assert "INVALID_ARGUMENT" in ran.out
     assert "next: pytest-nomos init registered:config/files --force --config KEY=VALUE" in ran.out
     assert "--force --config KEY=VALUE" in (tmp_path / "nomos.toml").read_text()

@@ -88,7 +88,8 @@ def expect_sample(answer: Answer, sample: ValueSample, because: str = "") -> Non
     """
     if gives(answer, sample.value):
         return
-    asked = f"Fetch of {list(sample.path)} answers {shorten(sample.value)}" + (f" ({because})" if because else "")
+    why = because or "a sample of the settings"
+    asked = f"Fetch of {list(sample.path)} answers {shorten(sample.value)} ({why})"
     got = shorten(answer.value) if answer.ok else answer.summary
     raise Violation(asked, got, answer)
 

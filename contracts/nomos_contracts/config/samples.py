@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+import math
+import sys
+from typing import Annotated, Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Segments = tuple[str, ...]
+_DOUBLES: Final = int(sys.float_info.max)
 
 
 class _Sample(BaseModel):
@@ -27,15 +30,49 @@ class _Sample(BaseModel):
         rest = {key: item for key, item in table.items() if key != "json"}
         try:
             return {**rest, "value": json.loads(table["json"])}
+        except RecursionError as error:
+            raise ValueError("json: it is nested too deeply") from error
         except (TypeError, ValueError) as error:
             raise ValueError(f"json: {error}") from error
+
+
+def _servable(value: Any) -> Any:
+    """Return *value*; where the protocol cannot carry it, no provider can keep to it.
+
+    Numbers of `google.protobuf.Struct` are doubles, and its JSON form has neither infinities nor NaN.
+
+    Raises:
+        ValueError: no answer can hold it.
+    """
+    match value:
+        case bool() | None | str():
+            pass
+        case int() if abs(value) > _DOUBLES or int(float(value)) != value:
+            raise ValueError(f"the protocol cannot carry {value}: its numbers are doubles; give what Fetch answers")
+        case float() if not math.isfinite(value):
+            raise ValueError(f"the protocol cannot carry {value}; give what Fetch answers")
+        case int() | float():
+            pass
+        case list():
+            for item in value:
+                _servable(item)
+        case dict():
+            for item in cast("dict[str, Any]", value).values():
+                _servable(item)
+        case _:
+            raise ValueError(f"the protocol has no {type(value).__name__}; write it as Fetch answers it, as a string")
+    return value
+
+
+Servable = Annotated[Any, AfterValidator(_servable)]
+"""What an answer can hold."""
 
 
 class ValueSample(_Sample):
     """A path and exactly the value that Fetch answers for it."""
 
     path: Segments
-    value: Any
+    value: Servable
 
 
 class BadConfig(_Sample):
@@ -50,7 +87,7 @@ class OtherConfig(_Sample):
 
     config: dict[str, Any]
     path: Segments
-    value: Any
+    value: Servable
 
 
 class RelativeConfig(_Sample):
@@ -59,7 +96,7 @@ class RelativeConfig(_Sample):
     config: dict[str, Any]
     source_file_path: str
     path: Segments
-    value: Any
+    value: Servable
 
 
 class ConfigSamples(BaseModel):

@@ -55,6 +55,17 @@ def test_a_pyproject_counts_only_with_our_table(tmp_path: Path) -> None:
     [
         ("profil = 'cli'", "profil: there is no such key"),
         ("profile = 'both'", "profile"),
+        (f"tier = 1{'0' * 5000}", "nomos.toml: "),
+        (f"tier = {'[' * 5000}", "nomos.toml: its tables or lists are nested too deeply"),
+        (f"[[samples.values]]\npath = ['a']\njson = '{'[' * 5000}'", "json: it is nested too deeply"),
+        ("[samples]\n[samples]", "[samples] stands there twice (at line 2, column 9): put all keys"),
+        ("[samples.degraded]\n[samples.degraded]", "[samples.degraded] stands there twice"),
+        ("[[samples.values]]\npath = ['a']\nvalue = 9007199254740993", "carry 9007199254740993: its numbers are"),
+        ("[[samples.values]]\npath = ['a']\nvalue = [1, { b = nan }]", "the protocol cannot carry nan"),
+        ("[[samples.values]]\npath = ['a']\njson = '1e999'", "the protocol cannot carry inf"),
+        (f"[[samples.values]]\npath = ['a']\nvalue = 1{'0' * 400}", "its numbers are doubles"),
+        ("[[samples.values]]\npath = ['a']\nvalue = 2026-11-22", "the protocol has no date; write it"),
+        ("[samples.relative]\nconfig = {}\nsource_file_path = ''\npath = ['a']\nvalue = inf", "cannot carry inf"),
         ("interface = 'nothing'", "no contract for interface 'nothing'"),
         ("tier = 'gold'", "tier"),
         ("edition = '1999-01'", "there is no edition '1999-01'"),
@@ -170,3 +181,29 @@ def test_a_named_target_gives_a_command_or_a_target(tmp_path: Path, surroundings
     with pytest.raises(TargetError, match="either `command` or `target`"):
         plan_targets(["x"], settings, tmp_path, surroundings)
     assert plan_targets(["y"], settings, tmp_path, surroundings)[0].address == "127.0.0.1:1234"
+
+
+def test_values_that_doubles_hold_exactly_are_samples(tmp_path: Path) -> None:
+    exact = "[9007199254740992, -9223372036854775808, 1e300, 0.1, true, 'x', {}, []]"
+    settings = load_settings(write(tmp_path, f"[[samples.values]]\npath = ['a']\nvalue = {exact}\n"))
+    assert len(settings.samples["values"][0]["value"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("", True),
+        ("[samples]", True),
+        ("[config]", False),
+        ("[targets.one]\ntarget = 'grpc:127.0.0.1:1'\n[targets.one.config]", False),
+        ("[targets.one]\ntarget = 'grpc:127.0.0.1:1'", True),
+        ("interface = 'compute'", False),
+    ],
+)
+def test_a_configuration_is_lacking_where_no_table_says_what_init_gets(
+    tmp_path: Path, surroundings: Surroundings, text: str, lacks: bool
+) -> None:
+    settings = load_settings(write(tmp_path, text))
+    spec = "one" if "one" in settings.targets else "grpc:127.0.0.1:1"
+    (plan,) = plan_targets((spec,), settings, tmp_path, surroundings)
+    assert plan.lacks_config is lacks

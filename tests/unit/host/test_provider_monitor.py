@@ -64,7 +64,7 @@ def test_connections_that_nobody_uses_are_closed_and_the_link_still_answers(
     with ProviderHost(QUICK.model_copy(update={"pool_idle": 0.2}), tmp_path) as host:
         provider = started(host, small())
         pending = [provider.start_fetch(["sleep", "0.1"]) for _ in range(5)]
-        assert provider.figures().open == 5
+        assert provider.figures().open in {5, 6}  # one more where a ping is in flight
         assert all(item.answer(5).ok for item in pending)
         eventually(lambda: provider.figures().open == 1)
         assert provider.health().ok

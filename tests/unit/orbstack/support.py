@@ -76,15 +76,24 @@ class Scripted(OrbstackProvider):
         return replace(made, content=self.script, checksum=hashlib.sha256(self.script.encode()).hexdigest())
 
 
+class InstanceEndedError(AssertionError):
+    """An instance ended before it had written down what became of its bootstrap."""
+
+
 def outcome_of(provider: OrbstackProvider, instance_id: str) -> BootstrapOutcome:
-    """Wait until an instance has written down what became of its bootstrap."""
+    """Wait until an instance has written down what became of its bootstrap.
+
+    Raises:
+        InstanceEndedError: it does not run any more.
+    """
 
     async def wait() -> BootstrapOutcome:
         async with asyncio.timeout(60):
             while (found := await provider.bootstrap_outcome(instance_id)) is None:  # another machine
                 there = await provider.get(instance_id)
                 assert there is not None
-                assert there.status is InstanceStatus.RUNNING, there
+                if there.status is not InstanceStatus.RUNNING:
+                    raise InstanceEndedError(str(there))
                 await asyncio.sleep(0.05)
             return found
 

@@ -19,24 +19,26 @@ def test_tasks_run_side_by_side_up_to_the_limit_and_the_rest_later() -> None:
     assert workers.count <= 3
 
 
-def test_threads_without_work_end_but_one() -> None:
-    workers = Workers(idle=0.01)
+@pytest.mark.parametrize("keep", [0, 1, 2])
+def test_threads_without_work_end_but_those_that_are_kept(keep: int) -> None:
+    workers = Workers(idle=0.01, keep=keep)
+    assert workers.count == keep
     together = threading.Barrier(3)
     futures = [workers.submit(together.wait, 10) for _ in range(3)]
     assert sorted(future.result(10) for future in futures) == [0, 1, 2]
     deadline = time.monotonic() + 10
-    while workers.count > 1:
+    while workers.count > keep:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     time.sleep(0.05)
-    assert workers.count == 1
+    assert workers.count == keep
     assert workers.submit(lambda: 6).result(10) == 6
     assert workers.close(10)
     assert workers.count == 0
 
 
 def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = Workers(idle=0.01)
+    workers, none = Workers(idle=0.01, keep=1), Workers(idle=0.01)
     tried = 0
 
     def start(_thread: threading.Thread) -> None:
@@ -49,10 +51,14 @@ def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(monk
         futures = [workers.submit(time.sleep, 0.01) for _ in range(5)]
         assert [future.result(10) for future in futures] == [None] * 5
         with pytest.raises(RuntimeError):
-            Workers()
+            none.submit(time.sleep, 0)
+        with pytest.raises(RuntimeError):
+            Workers(keep=1)
     assert tried > 1
-    assert workers.count == 1
+    assert (workers.count, none.count) == (1, 0)
+    assert none.submit(lambda: 7).result(10) == 7  # what failed is not in the way
     assert workers.close(10)
+    assert none.close(10)
 
 
 def test_a_thread_that_is_free_is_used_again() -> None:
