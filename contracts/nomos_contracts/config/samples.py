@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from nomos_proto.kinds import is_list, is_map
+
 Segments = tuple[str, ...]
 _DOUBLES: Final = int(sys.float_info.max)
 
@@ -44,23 +46,18 @@ def _servable(value: Any) -> Any:
     Raises:
         ValueError: no answer can hold it.
     """
-    match value:
-        case bool() | None | str():
-            pass
-        case int() if abs(value) > _DOUBLES or int(float(value)) != value:
-            raise ValueError(f"the protocol cannot carry {value}: its numbers are doubles; give what Fetch answers")
-        case float() if not math.isfinite(value):
-            raise ValueError(f"the protocol cannot carry {value}; give what Fetch answers")
-        case int() | float():
-            pass
-        case list():
-            for item in value:
-                _servable(item)
-        case dict():
-            for item in cast("dict[str, Any]", value).values():
-                _servable(item)
-        case _:
-            raise ValueError(f"the protocol has no {type(value).__name__}; write it as Fetch answers it, as a string")
+    if is_map(value):
+        for item in value.values():
+            _servable(item)
+    elif is_list(value):
+        for item in value:
+            _servable(item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"the protocol cannot carry {value}; give what Fetch answers")
+    elif isinstance(value, int) and (abs(value) > _DOUBLES or int(float(value)) != value):
+        raise ValueError(f"the protocol cannot carry {value}: its numbers are doubles; give what Fetch answers")
+    elif not isinstance(value, bool | int | float | str | None):
+        raise ValueError(f"the protocol has no {type(value).__name__}; write it as Fetch answers it, as a string")
     return value
 
 
