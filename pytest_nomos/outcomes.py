@@ -168,6 +168,10 @@ class Outcomes:
                     "blocked_by": by,
                     "reason": f"{type(error).__name__}: {error}",
                 }
+        if record["reason"] or record["got"]:
+            # A reason may quote an answer too.
+            hidden = secrets_of(run.plans[target])
+            record |= {name: mask(record[name], hidden) for name in ("reason", "got")}
         return CheckRecord.model_validate(record).model_dump(mode="json")
 
     def _violation(self, error: AssertionError, clause: Clause, target: str) -> dict[str, Any]:
@@ -180,7 +184,7 @@ class Outcomes:
             hidden = secrets_of(plan)
             found |= {
                 "expected": mask(error.expected, hidden),
-                "got": mask(error.got, hidden),
+                "got": error.got,
                 "evidence": mask(error.evidence, hidden),
                 "exchanges": exchanges(answers, hidden),
                 "replay": self._replay(error, clause, plan, good),

@@ -12,6 +12,7 @@ from nomos_contracts.verdict import EXIT_CODES, Outcome, Ruling
 from pytest_nomos.session.contradictions import contradictions
 from pytest_nomos.session.reporting import target_header
 from pytest_nomos.session.run import Run
+from pytest_nomos.settings import NAMES
 from pytest_nomos.targets.plan import TargetPlan
 
 MOST_NAMES = 6
@@ -155,10 +156,11 @@ def _unblocking(run: Run, target: str) -> Iterator[str]:
         force = " --force" if plan.source else ""
         yield f"  next: pytest-nomos init {plan.spec}{force} --config KEY=VALUE, with the keys that Init needs"
     elif missing:
-        yield f"  {count} blocked for want of samples. Paste into nomos.toml and fill in:"
+        file = plan.source.name if plan.source else NAMES[0]
+        yield f"  {count} blocked for want of samples. Paste into {file} and fill in:"
         yield ""
         yield from _to_paste(plan, missing)
-        yield f"  next: fill in nomos.toml, then pytest-nomos certify {plan.spec}"
+        yield f"  next: fill in {file}, then pytest-nomos certify {plan.spec}"
 
 
 def _listed(clauses: Collection[str]) -> str:
@@ -170,12 +172,16 @@ def _listed(clauses: Collection[str]) -> str:
 def _to_paste(plan: TargetPlan, missing: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Yield the lines that give or decline the samples *missing*, each with the clauses that wait for it."""
     kinds = {kind.name: kind for kind in sample_kinds(plan.interface)}
-    text = plan.source.read_text(encoding="utf-8") if plan.source else ""
+    above = "tool.nomos." if plan.source and plan.source.name == NAMES[1] else ""
+    try:
+        text = plan.source.read_text(encoding="utf-8") if plan.source else ""
+    except (OSError, UnicodeDecodeError):  # it went away, or changed, during the run
+        text = ""
 
     def header(table: str) -> str:
         # TOML does not take a table twice.
-        there = re.search(rf"^\s*\[{table}\]", text, re.MULTILINE)
-        return f"    # Below the line [{table}], which is there:" if there else f"    [{table}]"
+        there = re.search(rf"^\s*\[{re.escape(above + table)}\]", text, re.MULTILINE)
+        return f"    # Below the line [{above}{table}], which is there:" if there else f"    [{above}{table}]"
 
     plain = [kinds[name] for name in missing if kinds[name].plain]
     tables = [kinds[name] for name in missing if not kinds[name].plain]
@@ -189,7 +195,7 @@ def _to_paste(plan: TargetPlan, missing: Mapping[str, Collection[str]]) -> Itera
         yield "    # At the end of the file:"
     for kind in tables:
         yield f"    # {kind.meaning} For {_listed(missing[kind.name])}."
-        yield from (f"    {line}" for line in kind.lines.splitlines())
+        yield from (f"    {line}".replace("[samples", f"[{above}samples", 1) for line in kind.lines.splitlines())
         yield ""
     declinable = [name for name in missing if kinds[name].declinable]
     if declinable:

@@ -41,6 +41,13 @@ from nomos_reference.config.files_provider import FilesProvider
 class Dying(FilesProvider):
     def init(self, *_, **__): os._exit(3)
 """
+TELLING = """
+from nomos_proto.errors import ProviderError
+from nomos_reference.config.files_provider import FilesProvider
+class Telling(FilesProvider):
+    def init(self, alias, config, *_, **__):
+        raise ProviderError(f"no such token: {config['token']}", "INVALID_SPEC")
+"""
 BROKEN = {
     "floods": (PYTHON + FLOOD, "was the first line on stdout: logs belong on stderr"),
     "never announces": (f"{SHELL}exec sleep 60\n", "nothing was on stdout within 5 s"),
@@ -179,6 +186,30 @@ def test_what_the_run_tells_to_paste_fits_into_a_file_that_has_the_tables(author
     settings.write_text(text)
     again = author("--nomos-provider=registered:config/files", "--collect-only", "-q")
     assert again.code == 0, again.text
+
+
+def test_what_the_run_tells_to_paste_fits_into_a_pyproject(author: Runner, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    settings = tmp_path / "pyproject.toml"
+    settings.write_text('[tool.nomos.config]\ndirectory = "data"\n[tool.nomos.declined]\nslow = "none"\n')
+    ran = author("--nomos-provider=registered:config/files", "-k", "CFG-SECRET-002 or CFG-VALUE-001 or CFG-INIT-003")
+    assert ran.code == 10, ran.text
+    pasted, _, declined = ran.out.partition("Paste into pyproject.toml and fill in:")[2].partition("  or, for what")
+    text = settings.read_text() + textwrap.dedent(pasted)
+    assert {"secret_keys", "values", "bad_configs"} <= tomllib.loads(text)["tool"]["nomos"]["samples"].keys()
+    assert "# Below the line [tool.nomos.declined], which is there:" in declined
+    assert "next: fill in pyproject.toml" in ran.out
+
+
+def test_no_secret_stands_in_the_reason_why_a_check_was_blocked(author: Runner, tmp_path: Path) -> None:
+    (tmp_path / "telling.py").write_text(TELLING)
+    (tmp_path / "nomos.toml").write_text('[config]\ntoken = "hunter2hunter2"\n[samples]\nsecret_keys = ["token"]\n')
+    ran = author("--nomos-provider=python:telling:Telling", "-k", "CFG-INIT-001 or CFG-FETCH-002", "--nomos-report=rep")
+    assert ran.code == 1, ran.text
+    assert "blocked by clause:CFG-INIT-001" in ran.out
+    assert "no such token" in ran.out
+    assert "hunter2" not in ran.text
+    assert "hunter2" not in (tmp_path / "rep" / "report.json").read_text()
 
 
 def test_init_that_finds_no_value_says_what_fetch_answers(author: Runner, tmp_path: Path) -> None:
