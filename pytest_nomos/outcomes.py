@@ -144,6 +144,8 @@ class Outcomes:
         waiver = run.waiver(clause.id, target)
         if run.plans[target].lacks_config:
             error = _for_want_of_config(error, clause)
+        # A reason may quote an answer too.
+        hidden = () if error is None and waiver is None else secrets_of(run.plans[target])
         match error:
             case None if waiver is not None and report.failed:
                 record |= {"outcome": Outcome.UNEXPECTED_PASS.value, "reason": f"waived, and yet kept: {waiver.reason}"}
@@ -154,7 +156,7 @@ class Outcomes:
             case Blocked():
                 record |= {"outcome": Outcome.BLOCKED.value, "blocked_by": error.by, "reason": error.reason}
             case AssertionError():
-                record |= self._violation(error, clause, target)
+                record |= self._violation(error, clause, target, hidden)
                 if waiver is not None:
                     excused = not (self._config.getoption("runxfail", False))
                     record["outcome"] = (Outcome.WAIVED if excused else Outcome.FAILED).value
@@ -168,24 +170,20 @@ class Outcomes:
                     "blocked_by": by,
                     "reason": f"{type(error).__name__}: {error}",
                 }
-        if record["reason"] or record["got"]:
-            # A reason may quote an answer too.
-            hidden = secrets_of(run.plans[target])
-            record |= {name: mask(record[name], hidden) for name in ("reason", "got")}
+        record |= {name: mask(record[name], hidden) for name in ("expected", "got", "reason", "evidence")}
         return CheckRecord.model_validate(record).model_dump(mode="json")
 
-    def _violation(self, error: AssertionError, clause: Clause, target: str) -> dict[str, Any]:
+    def _violation(self, error: AssertionError, clause: Clause, target: str, hidden: tuple[str, ...]) -> dict[str, Any]:
         outcome = Outcome.FAILED if clause.level is Level.MUST else Outcome.WARNED
         found: dict[str, Any] = {"outcome": outcome.value, "mend": clause.mend, "got": str(error)}
         if isinstance(error, Violation):
             answers = error.answers
             plan = self._run.plans[target]
             good = plan.good_config(self._run.profile(target))
-            hidden = secrets_of(plan)
             found |= {
-                "expected": mask(error.expected, hidden),
+                "expected": error.expected,
                 "got": error.got,
-                "evidence": mask(error.evidence, hidden),
+                "evidence": error.evidence,
                 "exchanges": exchanges(answers, hidden),
                 "replay": self._replay(error, clause, plan, good),
             }

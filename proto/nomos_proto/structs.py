@@ -148,7 +148,7 @@ def _scalar(value: Any) -> bytes:
         text = wire.to_utf8(value)
         return _STRING_TAG + wire.write_varint(len(text)) + text
     if isinstance(value, int):
-        if not -MAX_EXACT <= value <= MAX_EXACT and not _exact(value):
+        if not -MAX_EXACT <= value <= MAX_EXACT and not is_exact(value):
             raise StructError("an integer that a double cannot hold exactly; make it a string")
         return _NUMBER_TAG + wire.write_double(float(value))
     if isinstance(value, float):
@@ -158,7 +158,8 @@ def _scalar(value: Any) -> bytes:
     raise StructError(f"{type(value).__name__} is no JSON type")
 
 
-def _exact(value: int) -> bool:
+def is_exact(value: int) -> bool:
+    """Return whether a double holds *value* as it is."""
     try:
         return int(float(value)) == value
     except OverflowError:

@@ -107,14 +107,14 @@ def discover(target: str, config: dict[str, Any], folder: Path, settings_file: P
         if answer.ok:
             found.values = list(_values(provider))
             found.story.append(f"Fetch found {len(found.values)} values")
+            asked = provider.fetch(_ABSENT)
             if not found.values:
                 # What it says of a path that nobody has may be the only word about what its paths look like.
-                asked = provider.fetch(_ABSENT)
                 found.story.append(f"  from its root; Fetch of {_ABSENT} answers {asked.code} {asked.message!r}")
                 found.story.append(
                     f"  samples.values asks for some; to try: pytest-nomos call {target} Fetch '[\"name\"]'"
                 )
-            if provider.fetch(_ABSENT).code == "NOT_FOUND":
+            if asked.code == "NOT_FOUND":
                 found.missing = _ABSENT
         _refusals(run, found)
     return found

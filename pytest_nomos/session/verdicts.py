@@ -178,10 +178,13 @@ def _to_paste(plan: TargetPlan, missing: Mapping[str, Collection[str]]) -> Itera
     except (OSError, UnicodeDecodeError):  # it went away, or changed, during the run
         text = ""
 
+    def stands_there(table: str) -> bool:
+        return re.search(rf"^\s*\[{re.escape(above + table)}\]", text, re.MULTILINE) is not None
+
     def header(table: str) -> str:
         # TOML does not take a table twice.
-        there = re.search(rf"^\s*\[{re.escape(above + table)}\]", text, re.MULTILINE)
-        return f"    # Below the line [{above}{table}], which is there:" if there else f"    [{above}{table}]"
+        below = f"    # Below the line [{above}{table}], which is there:"
+        return below if stands_there(table) else f"    [{above}{table}]"
 
     plain = [kinds[name] for name in missing if kinds[name].plain]
     tables = [kinds[name] for name in missing if not kinds[name].plain]
@@ -191,7 +194,7 @@ def _to_paste(plan: TargetPlan, missing: Mapping[str, Collection[str]]) -> Itera
             yield f"    # {kind.meaning} For {_listed(missing[kind.name])}."
             yield from (f"    {line}" for line in kind.lines.splitlines()[1:])
         yield ""
-    if plain and tables and header("samples").startswith("    #"):
+    if plain and tables and stands_there("samples"):
         yield "    # At the end of the file:"
     for kind in tables:
         yield f"    # {kind.meaning} For {_listed(missing[kind.name])}."

@@ -158,30 +158,36 @@ def test_the_gate_ends_with_the_reason_why_nothing_could_be_judged(author: Runne
     assert len(ran.out.splitlines()) < 75
 
 
-def test_what_the_run_tells_to_paste_is_taken_as_it_stands(author: Runner, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    settings = tmp_path / "nomos.toml"
-    settings.write_text('[config]\ndirectory = "data"\n')
-    ran = author("--nomos-provider=registered:config/files")
+FEW = ("-k", "CFG-SECRET-002 or CFG-VALUE-001 or CFG-INIT-003")
+
+
+def asked_for(author: Runner, settings: Path, text: str, *args: str) -> tuple[str, Ran]:
+    """Return the samples that a run with *text* as its settings tells to paste, and the run."""
+    (settings.parent / "data").mkdir()
+    settings.write_text(text)
+    ran = author("--nomos-provider=registered:config/files", *args)
     assert ran.code == 10, ran.text
-    pasted = ran.out.partition("Paste into nomos.toml and fill in:")[2].partition("or, for what")[0]
-    table = tomllib.loads(settings.read_text() + textwrap.dedent(pasted))
+    pasted = ran.out.partition(f"Paste into {settings.name} and fill in:")[2].partition("  or, for what")[0]
+    return textwrap.dedent(pasted), ran
+
+
+def test_what_the_run_tells_to_paste_is_taken_as_it_stands(author: Runner, tmp_path: Path) -> None:
+    settings = tmp_path / "nomos.toml"
+    pasted, _ = asked_for(author, settings, '[config]\ndirectory = "data"\n')
+    table = tomllib.loads(settings.read_text() + pasted)
     assert {"slow", "secret_keys", "values", "bad_configs"} <= table["samples"].keys()
-    settings.write_text(settings.read_text() + textwrap.dedent(pasted))
+    settings.write_text(settings.read_text() + pasted)
     again = author("--nomos-provider=registered:config/files", "--collect-only", "-q")
     assert again.code == 0, again.text
 
 
 def test_what_the_run_tells_to_paste_fits_into_a_file_that_has_the_tables(author: Runner, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
     settings = tmp_path / "nomos.toml"
-    settings.write_text('[config]\ndirectory = "data"\n[samples]\nmissing = [["no"]]\n[declined]\nslow = "none"\n')
-    ran = author("--nomos-provider=registered:config/files", "-k", "CFG-SECRET-002 or CFG-VALUE-001 or CFG-INIT-003")
-    assert ran.code == 10, ran.text
-    pasted = textwrap.dedent(ran.out.partition("Paste into nomos.toml and fill in:")[2].partition("  or, for what")[0])
+    text = '[config]\ndirectory = "data"\n[samples]\nmissing = [["no"]]\n[declined]\nslow = "none"\n'
+    pasted, _ = asked_for(author, settings, text, *FEW)
     assert "[samples]\n" not in pasted
     below, _, at_the_end = pasted.partition("# At the end of the file:")
-    text = settings.read_text().replace("[samples]\n", f"[samples]\n{below}\n") + at_the_end
+    text = text.replace("[samples]\n", f"[samples]\n{below}\n") + at_the_end
     assert {"missing", "secret_keys", "values", "bad_configs"} <= tomllib.loads(text)["samples"].keys()
     settings.write_text(text)
     again = author("--nomos-provider=registered:config/files", "--collect-only", "-q")
@@ -189,15 +195,11 @@ def test_what_the_run_tells_to_paste_fits_into_a_file_that_has_the_tables(author
 
 
 def test_what_the_run_tells_to_paste_fits_into_a_pyproject(author: Runner, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    settings = tmp_path / "pyproject.toml"
-    settings.write_text('[tool.nomos.config]\ndirectory = "data"\n[tool.nomos.declined]\nslow = "none"\n')
-    ran = author("--nomos-provider=registered:config/files", "-k", "CFG-SECRET-002 or CFG-VALUE-001 or CFG-INIT-003")
-    assert ran.code == 10, ran.text
-    pasted, _, declined = ran.out.partition("Paste into pyproject.toml and fill in:")[2].partition("  or, for what")
-    text = settings.read_text() + textwrap.dedent(pasted)
-    assert {"secret_keys", "values", "bad_configs"} <= tomllib.loads(text)["tool"]["nomos"]["samples"].keys()
-    assert "# Below the line [tool.nomos.declined], which is there:" in declined
+    text = '[tool.nomos.config]\ndirectory = "data"\n[tool.nomos.declined]\nslow = "none"\n'
+    pasted, ran = asked_for(author, tmp_path / "pyproject.toml", text, *FEW)
+    samples = tomllib.loads(text + pasted)["tool"]["nomos"]["samples"]
+    assert {"secret_keys", "values", "bad_configs"} <= samples.keys()
+    assert "# Below the line [tool.nomos.declined], which is there:" in ran.out.partition("  or, for what")[2]
     assert "next: fill in pyproject.toml" in ran.out
 
 

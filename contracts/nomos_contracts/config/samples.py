@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from nomos_proto.kinds import is_list, is_map
+from nomos_proto.structs import is_exact
 
 Segments = tuple[str, ...]
-_DOUBLES: Final = int(sys.float_info.max)
 
 
 class _Sample(BaseModel):
@@ -54,7 +53,7 @@ def _servable(value: Any) -> Any:
             _servable(item)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"the protocol cannot carry {value}; give what Fetch answers")
-    elif isinstance(value, int) and (abs(value) > _DOUBLES or int(float(value)) != value):
+    elif isinstance(value, int) and not is_exact(value):
         raise ValueError(f"the protocol cannot carry {value}: its numbers are doubles; give what Fetch answers")
     elif not isinstance(value, bool | int | float | str | None):
         raise ValueError(f"the protocol has no {type(value).__name__}; write it as Fetch answers it, as a string")
