@@ -208,11 +208,16 @@ class Shrinker(Generic[Target]):
         return True
 
     def _shortcuts(self) -> None:
-        """Try what is most often enough: the last step alone, or after one or all of the steps that change anything."""
+        """Try what is most often enough, cheapest first.
+
+        The last step after none, one, two, three or all of the steps that change anything before it; or after all that
+        came shortly before it, where the failure needs questions too.
+        """
         schedule = self.best.schedule
         last = len(schedule) - 1
         changers = [i for i, step in enumerate(schedule[:last]) if self.pairing.operation(step.kind).changes]
-        for positions in ([], changers[-1:], changers[-2:], changers[-3:], changers, changers[:1]):
+        before = [list(range(last - count, last)) for count in (4, 8, 16, 32) if count < last]
+        for positions in ([], changers[-1:], changers[-2:], changers[-3:], *before, changers, changers[:1]):
             if self._fails(keep(schedule, [*positions, last])):
                 return
 

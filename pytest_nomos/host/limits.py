@@ -31,7 +31,7 @@ class Limits(BaseModel):
         port_min: lowest port that is dialled.
         port_max: highest port that is dialled.
         schedule_seconds: seconds that random schedules may take.
-        schedule_shrink: seconds for shortening a schedule that failed.
+        schedule_shrink: seconds for shortening a schedule that failed; ten times as many where its steps are faults.
         schedule_replays: how often a schedule that failed is replayed.
         storms: pairs of faults that random storms try at most.
         spellings: paths that a check tries at most where it tries many spellings; evenly chosen from all of them.

@@ -226,7 +226,7 @@ def budget_of(facts: TargetFacts) -> Budget:
     limits = facts.limits
     return Budget(
         seconds=limits["schedule_seconds"],
-        shrink=5 * limits["schedule_shrink"],
+        shrink=10 * limits["schedule_shrink"],
         replays=int(limits["schedule_replays"]),
         replay=60.0,
     )

@@ -14,7 +14,7 @@ import pytest
 ONLY = ("--nomos-tier=additional", "-k", "leave_nothing_behind", "-q")
 UNLUCKY = "mutant:CFG-CHAOS-011"
 OTHER = '[samples.other_config]\nconfig = {}\npath = ["name"]\nvalue = "other"\n'
-LIMITS = "[limits]\nschedule_shrink = 8\nschedule_replays = 3\n"
+LIMITS = "[limits]\nschedule_shrink = 4\nschedule_replays = 3\n"
 
 
 def ran(folder: Path, *args: str, module: str = "pytest") -> subprocess.CompletedProcess[str]:

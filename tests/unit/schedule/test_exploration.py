@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from nomos_contracts.exploration import Budget, Explorer, Shrinker
 from nomos_contracts.provider import Answer
-from nomos_contracts.schedule import Pairing, Step, draw, from_json, run
+from nomos_contracts.schedule import Args, Pairing, Step, draw, from_json, run
 from nomos_contracts.violation import Blocked, Violation
-from unit.schedule.boxes import OPERATIONS, Boxes, BoxModel, Factory
+from unit.schedule.boxes import OPERATIONS, Boxes, BoxModel, Factory, Get, Make, Rattle
 
 QUICK = Budget(shrink=30, replay=30)
 
@@ -147,6 +148,40 @@ def test_shortening_stops_in_time_and_keeps_what_it_has():
     made = factory.made
     assert Shrinker(pairing, first, end=0.0, now=lambda: 1.0).shrink() is first
     assert factory.made == made
+
+
+def test_a_failure_that_needs_a_question_shortly_before_is_short_within_a_few_steps():
+    taken: list[str] = []
+
+    class Shaken(Boxes):
+        """Answers wrongly once it was rattled, asked and rattled, in this order."""
+
+        shaken = ""
+
+        def rattle(self) -> None:
+            self.shaken += "r"
+
+        def get(self, box: str) -> Answer:
+            taken.append(box)
+            self.shaken += "g"
+            return Answer("Get", {"box": box}, "OK", value=-1) if self.shaken.endswith("rgrg") else super().get(box)
+
+    class Loud(Rattle):
+        def apply(self, target: Boxes, args: Args) -> None:
+            assert isinstance(target, Shaken)
+            taken.append("")
+            target.rattle()
+
+    pairing = replace(Factory(Shaken).pairing(), operations=(Make(), Get(), Loud()))
+    asked = [(Step("make"), Step("get", {"box": {"$step": 2 * i, "at": ["id"]}})) for i in range(40)]
+    box = {"box": {"$step": 80, "at": ["id"]}}
+    end = (Step("make"), Step("rattle"), Step("get", box), Step("rattle"), Step("get", box))
+    first = run(pairing, (*itertools.chain(*asked), *end))
+    assert first.disagreement is not None
+    taken.clear()
+    # What a run of the whole schedule takes would be over the bound.
+    shortest = Shrinker(pairing, first, end=20, now=lambda: len(taken)).shrink()
+    assert [step.kind for step in shortest.schedule] == ["make", "rattle", "get", "rattle", "get"]
 
 
 def test_shortening_does_not_slip_to_another_failure():
