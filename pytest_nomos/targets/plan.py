@@ -225,7 +225,7 @@ def plan_targets(
     """
     plans: list[TargetPlan] = []
     for spec, one_of_all in _expand(specs, surroundings):
-        plan, reach = _plan(spec, settings, invoked_in, surroundings)
+        plan, reach = _plan(spec, settings, invoked_in, surroundings, one_of_all=one_of_all)
         custody = surroundings.custody
         plan = replace(plan, tier=tier or plan.settings.tier or Tier.ADDITIONAL, custody=custody)
         if reach.command[-1:] == (ON_ENGINES,):
@@ -281,7 +281,9 @@ def _expand(specs: Iterable[str], surroundings: Surroundings) -> Iterator[tuple[
             yield spec, False
 
 
-def _plan(spec: str, settings: Settings, invoked_in: Path, surroundings: Surroundings) -> tuple[TargetPlan, Reach]:
+def _plan(
+    spec: str, settings: Settings, invoked_in: Path, surroundings: Surroundings, *, one_of_all: bool
+) -> tuple[TargetPlan, Reach]:
     name = _UNFIT.sub("-", spec.removeprefix("./")).strip("-") or "target"
     if spec in settings.targets:
         named = settings.targets[spec]
@@ -298,9 +300,11 @@ def _plan(spec: str, settings: Settings, invoked_in: Path, surroundings: Surroun
     reach = reach_of(spec, invoked_in, surroundings, settings.interface)
     upstream = cloud = None
     if spec.startswith(_BUILT_IN):
-        others = bool(settings.model_fields_set - {"path", "tier", "profile", "limits"})
-        if not others or (reach.interface and reach.interface != settings.interface):
-            shipped = _shipped_settings(spec, surroundings, reach.interface)
+        shipped = _shipped_settings(spec, surroundings, reach.interface)
+        told = settings.model_fields_set - {"path", "tier", "profile", "limits"}
+        # What an author tells of his provider says nothing of a mutant, nor of each that `all` stands for.
+        apart = spec.startswith("mutant:") or (one_of_all and shipped.path is not None)
+        if apart or not told or (reach.interface and reach.interface != settings.interface):
             upstream, cloud = surroundings.upstream, surroundings.cloud
             common = {key: getattr(settings, key) for key in settings.model_fields_set & {"tier", "profile", "limits"}}
             settings = shipped.model_copy(update=common)

@@ -152,6 +152,30 @@ def test_all_stands_for_every_registered_provider(tmp_path: Path, surroundings: 
     assert all(plan.command and plan.settings.config for plan in plans)
 
 
+AUTHORS = 'tier = "testing"\n[config]\ndsn = "mine"\n[samples]\nmissing = [["mine"]]\n'
+
+
+@pytest.mark.parametrize(
+    ("spec", "theirs"),
+    [
+        ("mutant:CFG-FETCH-001", True),
+        ("all", True),
+        ("registered:config/files", False),
+        ("registered:config/http", False),
+    ],
+)
+def test_what_an_author_tells_of_his_provider_is_not_held_against_a_mutant_nor_against_all(
+    tmp_path: Path, spec: str, theirs: bool, surroundings: Surroundings
+) -> None:
+    (tmp_path / "nomos.toml").write_text(AUTHORS)
+    plans = plan_targets([spec], load_settings(tmp_path / "nomos.toml"), tmp_path, surroundings)
+    configs = [plan for plan in plans if plan.interface == "config"]
+    assert configs
+    for plan in configs:
+        assert ("dsn" not in plan.settings.config, ["mine"] not in plan.settings.samples["missing"]) == (theirs, theirs)
+        assert plan.tier == Tier.TESTING
+
+
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
