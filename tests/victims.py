@@ -17,6 +17,7 @@ from pytest_nomos.chaos.subject import ProcessSubject
 _PROGRAM = r"""
 import errno, os, signal, subprocess, sys, tempfile, threading, time
 kept = []
+continued = []
 
 def answer(word, *rest):
     if word == "ping":
@@ -40,6 +41,10 @@ def answer(word, *rest):
         return str(kept[-1].pid)
     if word == "stubborn":
         signal.signal(signal.SIGCONT, lambda *_: os.kill(os.getpid(), signal.SIGSTOP))
+    if word == "counting":
+        signal.signal(signal.SIGCONT, lambda *_: continued.append(1))
+    if word == "continued":
+        return str(len(continued))
     if word == "raise-limit":
         import resource
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Self
@@ -12,6 +13,8 @@ from nomos_contracts.provider import Answer
 from nomos_contracts.schedule import Pairing, Run, Schedule, Step, Target, draw, keep, key_of, run, to_json
 from nomos_contracts.violation import Blocked, Violation
 
+WAVERING = 3
+"""After so many failures that waver no steady one is looked for."""
 SHOWN = 12
 """At most so many exchanges are shown; a longer story is told by its schedule."""
 
@@ -25,7 +28,7 @@ class Budget:
             through once in 290 million runs, once in 10,000 where it errs in 300 of them only.
         seconds: no new step is taken after so long.
         shrink: seconds for shortening a schedule that failed.
-        replays: how often the shortest one is run again.
+        replays: how often the shortest one is run again; and a longer one, where that passed once.
         replay: no new replay is begun after so many seconds.
     """
 
@@ -81,20 +84,37 @@ class Explorer(Generic[Target]):
         """Draw schedules from *source* and run them.
 
         Raises:
-            Violation: the target disagreed with the model. Its evidence holds the shortest schedule found and how many
-                of its replays failed.
+            Violation: the target disagreed with the model. Its evidence holds the shortest schedule found that fails
+                each time, and how many of its replays failed; where a failure wavers, the rest of the steps is tried
+                for one that does not, and it is reported where there is none.
             Blocked: the target could not be started.
         """
         schedules = self._drawn(source)
         end = self.now() + self.budget.seconds
         compared = 0
-        for schedule in schedules:
-            seen = run(self.pairing, schedule, lambda: self.now() < end)
+        wavering: list[_Replays] = []
+        waiting = deque(schedules)
+        while waiting and len(wavering) < WAVERING:
+            schedule = waiting.popleft()
+            try:
+                seen = run(self.pairing, schedule, lambda: self.now() < end)
+            except Blocked:
+                if wavering:
+                    break
+                raise
             if seen.disagreement is not None:
-                raise self._violation(seen)
+                found = self._shortest(seen)
+                if found.all_failed:
+                    raise self._violation(found)
+                wavering.append(found)
+                if rest := keep(schedule, range(len(seen.schedule), len(schedule))):
+                    waiting.appendleft(rest)
             compared += seen.compared
             if not seen.complete:
                 break
+        if wavering:
+            self._replay(wavering[0], self.now() + self.budget.replay, to_the_first_pass=False)
+            raise self._violation(wavering[0])
         return Tally(len(schedules), sum(len(schedule) for schedule in schedules), compared)
 
     def _drawn(self, source: random.Random) -> Sequence[Schedule]:
@@ -102,18 +122,16 @@ class Explorer(Generic[Target]):
             return self.drawn(source)
         return [draw(self.pairing.operations, length, source) for length in self.budget.lengths]
 
-    def _violation(self, first: Run) -> Violation:
-        shortest = Shrinker(self.pairing, first, self.now() + self.budget.shrink, self.now).shrink()
-        fails, of, latest = self._replay(shortest)
-        shown = latest or shortest
+    def _violation(self, replays: _Replays) -> Violation:
+        shown = replays.latest
         disagreement = shown.disagreement
         if disagreement is None:
             raise AssertionError("a run that failed has a disagreement")
         steps = len(shown.schedule)
-        fails_words = f"{fails} of {of}"
+        fails_words = f"{replays.fails} of {replays.of}"
         remark = (
             ""
-            if fails == of
+            if replays.all_failed
             else "; the same steps were answered in different ways, the recorded exchange is what counts"
         )
         return Violation(
@@ -124,25 +142,37 @@ class Explorer(Generic[Target]):
                 "schedule": to_json(shown.schedule),
                 "sequence": "; ".join(self._story(shown)),
                 "fails": fails_words,
-                "shortened_from": len(first.schedule),
+                "shortened_from": replays.shortened_from,
             },
         )
 
-    def _replay(self, shortest: Run) -> tuple[int, int, Run | None]:
-        """Run the shortest schedule again; returns failures, replays, and the latest run that failed."""
+    def _shortest(self, first: Run) -> _Replays:
+        """Shorten *first* and replay the shortest; where it passes once, what was found before it, ever longer.
+
+        A defect that needs time to unfold may fail now and then in the shortest schedule, and each time in one that
+        gives it a step more: that is the one to mend it with.
+
+        Returns:
+            The shortest that failed in each replay; where there is none, the shortest.
+        """
+        shrinker = Shrinker(self.pairing, first, self.now() + self.budget.shrink, self.now)
+        shrinker.shrink()
+        found = [_Replays(taken, len(first.schedule)) for taken in reversed(shrinker.taken)]
         end = self.now() + self.budget.replay
-        fails = of = 0
-        latest: Run | None = None
-        while of < self.budget.replays and self.now() < end:
-            again = attempt(self.pairing, shortest.schedule)
+        for replays in found:
+            self._replay(replays, end, to_the_first_pass=True)
+            if replays.all_failed and (replays.of == self.budget.replays or replays is found[0]):
+                return replays
+        return found[0]
+
+    def _replay(self, replays: _Replays, end: float, *, to_the_first_pass: bool) -> None:
+        while replays.of < self.budget.replays and self.now() < end:
+            if to_the_first_pass and not replays.all_failed:
+                return
+            again = attempt(self.pairing, replays.latest.schedule)
             if again is None:
-                break
-            of += 1
-            if again.disagreement is not None:
-                fails += 1
-                if again.signature == shortest.signature:
-                    latest = again
-        return fails, of, latest
+                return
+            replays.add(again)
 
     def _story(self, seen: Run) -> list[str]:
         """Tell each step and its answer; the middle of a long run is left out."""
@@ -155,6 +185,37 @@ class Explorer(Generic[Target]):
             half = SHOWN // 2
             told[half:-half] = [f"… {len(told) - 2 * half} more"]
         return told
+
+
+@dataclass
+class _Replays:
+    """How often a schedule failed when it was run again.
+
+    Attributes:
+        latest: the latest run of it that failed as the first one did.
+        shortened_from: steps of the one that it was made of.
+        fails: how many runs failed.
+        of: how many runs there were.
+    """
+
+    latest: Run
+    shortened_from: int
+    fails: int = 0
+    of: int = 0
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether none has passed."""
+        return self.fails == self.of
+
+    def add(self, again: Run) -> None:
+        """Count one more."""
+        self.of += 1
+        if again.disagreement is not None:
+            self.fails += 1
+            # One that failed at an earlier step is another, shorter schedule, of which no more is known.
+            if (again.schedule, again.signature) == (self.latest.schedule, self.latest.signature):
+                self.latest = again
 
 
 def _last(answers: Sequence[Answer]) -> Sequence[Answer]:
@@ -173,20 +234,32 @@ def attempt(pairing: Pairing[Target], schedule: Schedule, go_on: Callable[[], bo
 class Shrinker(Generic[Target]):
     """Looks for a shorter schedule that ends in the same failure.
 
-    Only what was seen to fail is taken, so what comes out is proof also where the target wavers.
+    Only what was seen to fail twice in a row is taken: what comes out is proof also where the target wavers, and a
+    schedule that fails by luck does not take the place of one that fails each time.
 
     Attributes:
         pairing: the target and its model.
-        best: the shortest run known to fail.
+        first: a run that failed.
         end: when to stop looking, on the clock of *now*.
         now: a clock in seconds.
+        taken: what was found, ever shorter, from the first run on.
     """
 
     pairing: Pairing[Target]
-    best: Run
+    first: Run
     end: float
     now: Callable[[], float] = time.monotonic
+    taken: list[Run] = field(default_factory=list[Run])
     _tried: set[str] = field(default_factory=set[str])
+
+    def __post_init__(self) -> None:
+        self.taken.append(self.first)
+        self._tried.add(key_of(self.first.schedule))
+
+    @property
+    def best(self) -> Run:
+        """The shortest run found so far."""
+        return self.taken[-1]
 
     def shrink(self) -> Run:
         """Return the shortest failing run that could be found in time."""
@@ -196,16 +269,24 @@ class Shrinker(Generic[Target]):
         return self.best
 
     def _fails(self, candidate: Schedule) -> bool:
-        """Run *candidate* unless time is up; if it fails as the best one does, it becomes the best one."""
+        """Run *candidate* unless time is up; if it fails as the best one does, twice, it becomes the best one."""
         key = key_of(candidate)
         if not candidate or key in self._tried or self.now() >= self.end:
             return False
         self._tried.add(key)
-        seen = attempt(self.pairing, candidate, lambda: self.now() < self.end)
-        if seen is None or seen.disagreement is None or seen.signature != self.best.signature:
+        seen = self._failing(candidate, lambda: self.now() < self.end)
+        # The second run ends, whatever the time: one that failed once is not given up for a long one.
+        again = self._failing(seen.schedule, lambda: True) if seen is not None else None
+        if again is None:
             return False
-        self.best = seen
+        self.taken.append(again)
         return True
+
+    def _failing(self, candidate: Schedule, go_on: Callable[[], bool]) -> Run | None:
+        seen = attempt(self.pairing, candidate, go_on)
+        if seen is None or seen.disagreement is None or seen.signature != self.best.signature:
+            return None
+        return seen
 
     def _shortcuts(self) -> None:
         """Try what is most often enough, cheapest first.

@@ -209,13 +209,12 @@ class ProcessSubject:
             time.sleep(POLL)
 
     def run_again(self, within: float) -> tuple[Identity, ...]:
-        """Continue until no member stands still any more; return those that do after *within* seconds.
+        """Continue those that stand still until none does; return those that do after *within* seconds.
 
-        A process that handles SIGCONT may stop itself again there, so it is looked at for longer.
+        A process that handles SIGCONT may stop itself again there, so it is looked at for longer. One that runs gets no
+        signal: to a provider that listens for it, each SIGCONT is the end of a pause.
         """
         end, ran_since = time.monotonic() + within, 0.0
-        # Where a stop was sent and the process had no time yet to take it, it seems to run; this takes the stop back.
-        self.signal(signal.SIGCONT)
         while True:
             members = self.members()
             standing = tuple(one for one in members if one.stopped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +140,8 @@ def _continue(recipe: Continue) -> tuple[bool, str]:
     if not members:
         return False, f"process {recipe.pid} is gone, or is another one now"
     standing = tuple(one for one in members if one.stopped)
+    # Where a stop was sent and the process had no time yet to take it, it seems to run; this takes the stop back.
+    subject.signal(signal.SIGCONT)
     left = subject.run_again(RUN_SECONDS)
     if left:
         raise RevertFailed(f"{named(left)} stands still after SIGCONT; look at what it waits for, or kill it")

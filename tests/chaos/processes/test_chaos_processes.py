@@ -64,6 +64,15 @@ def test_a_group_is_paused_and_continued_after_its_leader_was_killed(stack: Stac
         os.kill(child, signal.SIGKILL)
 
 
+def test_a_provider_that_listens_for_the_end_of_a_pause_hears_of_one_for_each(stack: Stack, victim: Victim) -> None:
+    victim.ask("counting")
+    stack.push(process_fault(Pause(), victim.subject), 30).end()
+    assert victim.ask("continued") == "1"
+    # Two signals at once may be heard as one; so what looks whether it runs is asked by itself, too.
+    assert victim.subject.run_again(1) == ()
+    assert victim.ask("continued") == "1"
+
+
 def test_a_process_that_does_not_run_again_is_killed_and_that_is_reported(stack: Stack, victim: Victim) -> None:
     victim.ask("stubborn")
     held = stack.push(process_fault(Pause(), victim.subject), 30)

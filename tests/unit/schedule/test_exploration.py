@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -10,9 +10,9 @@ import pytest
 
 from nomos_contracts.exploration import Budget, Explorer, Shrinker
 from nomos_contracts.provider import Answer
-from nomos_contracts.schedule import Args, Pairing, Step, draw, from_json, run
+from nomos_contracts.schedule import Args, Pairing, Schedule, Step, draw, from_json, run, to_json
 from nomos_contracts.violation import Blocked, Violation
-from unit.schedule.boxes import OPERATIONS, Boxes, BoxModel, Factory, Get, Make, Rattle
+from unit.schedule.boxes import OPERATIONS, Boxes, BoxModel, Factory, Get, Make, Put, Rattle
 
 QUICK = Budget(shrink=30, replay=30)
 
@@ -120,6 +120,112 @@ def test_a_failure_that_comes_now_and_then_says_how_often():
     violation = violation_of(Factory(lambda: Wavering(source=source, share=0.5)))
     fails = int(violation.evidence["fails"].split()[0])
     assert 0 < fails < 10
+
+
+class Slow(Boxes):
+    """Answers wrongly after it was rattled: each time where a Put stood between, otherwise as *luck* has it."""
+
+    def __init__(self, luck: Callable[[], bool]) -> None:
+        super().__init__()
+        self.luck = luck
+        self.rattled = self.ready = False
+
+    def put(self, box: str, number: int) -> Answer:
+        self.ready = self.ready or self.rattled
+        return super().put(box, number)
+
+    def get(self, box: str) -> Answer:
+        answer = super().get(box)
+        wrong = self.ready or (self.rattled and self.luck())
+        return Answer("Get", answer.request, "OK", value=-1) if wrong else answer
+
+
+class Jolt(Rattle):
+    def apply(self, target: Boxes, args: Args) -> None:
+        assert isinstance(target, Slow)
+        target.rattled = True
+
+
+BOX = {"box": {"$step": 0, "at": ["id"]}}
+WITH_TIME = (Step("make"), Step("rattle"), Step("put", {**BOX, "number": 0}), Step("get", BOX))
+
+
+def found_in(factory: Factory, *schedules: Schedule) -> Violation:
+    pairing = replace(factory.pairing(), operations=(Make(), Put(), Get(), Jolt()))
+    explorer = Explorer(pairing, replace(QUICK, replays=4), drawn=lambda _: schedules or [WITH_TIME])
+    with pytest.raises(Violation) as caught:
+        explorer.explore(random.Random(1))
+    return caught.value
+
+
+@pytest.mark.parametrize("good", [0, 1, 2, 5])
+def test_a_shorter_schedule_that_fails_now_and_then_does_not_take_the_place_of_one_that_always_does(good: int):
+    """However many runs of the shorter one fail before one passes; after that it never fails again."""
+    fails = iter([True] * good)
+    violation = found_in(Factory(lambda: Slow(lambda: next(fails, False))))
+    assert violation.evidence["schedule"] == to_json(WITH_TIME)
+    assert violation.evidence["fails"] == "4 of 4"
+
+
+def test_where_no_schedule_fails_each_time_the_shortest_is_shown_and_how_often_it_fails():
+    class Moody(Slow):
+        """A Put gives it nothing."""
+
+        def put(self, box: str, number: int) -> Answer:
+            return Boxes.put(self, box, number)
+
+    # The run that finds it and two of a shorter one fail; then every other run of either passes.
+    luck = itertools.chain([True] * 3, itertools.cycle([False, True]))
+    violation = found_in(Factory(lambda: Moody(lambda: next(luck))))
+    assert [step["kind"] for step in violation.evidence["schedule"]] == ["make", "rattle", "get"]
+    assert violation.evidence["fails"] == "2 of 4"
+    assert "the recorded exchange is what counts" in violation.got
+
+
+AT_ONCE = (Step("make"), Step("rattle"), Step("get", BOX))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_failure_that_wavers_is_left_for_one_later_on_that_does_not(together: bool):
+    later = tuple(
+        Step(step.kind, {**step.args, **({"box": {"$step": 3, "at": ["id"]}} if step.args else {})})
+        for step in WITH_TIME
+    )
+    schedules = [(*AT_ONCE, *later)] if together else [AT_ONCE, WITH_TIME]
+    luck = iter([True])
+    violation = found_in(Factory(lambda: Slow(lambda: next(luck, False))), *schedules)
+    assert violation.evidence["schedule"] == to_json(WITH_TIME)
+    assert violation.evidence["fails"] == "4 of 4"
+
+
+def test_no_more_than_three_that_waver_are_gone_into_and_the_first_is_reported():
+    # A run that fails and a replay that passes, for each; at the end the replays of the first one.
+    luck = itertools.cycle([True, False])
+    factory = Factory(lambda: Slow(lambda: next(luck)))
+    pairing = replace(factory.pairing(), operations=(Make(), Put(), Get(), Jolt()))
+    explorer = Explorer(pairing, Budget(shrink=0, replays=3), drawn=lambda _: [AT_ONCE] * 5)
+    with pytest.raises(Violation) as caught:
+        explorer.explore(random.Random(1))
+    assert caught.value.evidence["fails"] == "1 of 3"
+    assert factory.made == 3 * 2 + 2
+
+
+def test_a_target_that_cannot_be_started_any_more_takes_nothing_from_a_failure_that_wavered():
+    luck = iter([True])
+    factory = Factory(lambda: Slow(lambda: next(luck, False)))
+
+    @contextmanager
+    def twice() -> Generator[Boxes]:
+        if factory.made == 2:
+            raise Blocked("environment", "no more processes")
+        with factory.fresh() as target:
+            yield target
+
+    pairing = replace(factory.pairing(), operations=(Make(), Put(), Get(), Jolt()), fresh=twice)
+    explorer = Explorer(pairing, Budget(shrink=0), drawn=lambda _: [AT_ONCE] * 2)
+    with pytest.raises(Violation) as caught:
+        explorer.explore(random.Random(1))
+    assert caught.value.evidence["fails"] == "0 of 1"
 
 
 def test_a_story_too_long_to_read_is_cut_in_the_middle_and_its_schedule_is_whole():
