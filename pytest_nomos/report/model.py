@@ -40,7 +40,8 @@ TargetName = Annotated[str, Field(pattern=r"^[\w.+-]{1,200}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A validator is made when it is first wanted: these are half of what pydantic costs each process of a run.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Exchange(_Part):
