@@ -239,7 +239,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Hold every mutant against the whole contract.")
     parser.add_argument("--json", type=Path, default=Path("kill-matrix.json"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", default="", help="mutants whose name starts with this")
+    parser.add_argument("--only", default="", help="mutants whose name starts with this, mutant: before it or not")
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -252,7 +252,10 @@ def main() -> int:
         attach(options.caller)
         return run_here(options.batch)
     began = time.monotonic()
-    jobs = jobs_of(options.only, quick=options.quick)
+    only = options.only.removeprefix("mutant:")
+    jobs = jobs_of(only, quick=options.quick)
+    if not jobs:
+        parser.error(f"--only {options.only}: no mutant's name starts so")
     rows = held(jobs, options.jobs, quick=options.quick)
     if options.quick:
         # What a defect does may want the calls of other clauses before it: these mutants are tried on all of them.
@@ -263,7 +266,7 @@ def main() -> int:
     rows.sort(key=lambda row: order[row.name])
     due = [clause for clause in clauses_of().values() if clause.testable]
     matrix = killers(rows, due)
-    without = [clause for clause in due if not matrix[clause.id] and not options.only]
+    without = [clause for clause in due if not matrix[clause.id] and not only]
     bad = [row.name for row in rows if row.problems]
     for clause in due:
         if matrix[clause.id]:

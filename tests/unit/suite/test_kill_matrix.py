@@ -102,6 +102,17 @@ def test_each_target_is_in_one_batch(matrix: ModuleType) -> None:
     assert list(matrix.batches([])) == []
 
 
+@pytest.mark.parametrize("prefix", ["mutant:CFG-NOTHING-001", "NOTHING"])
+def test_a_name_that_no_mutant_has_is_refused(
+    matrix: ModuleType, prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kill_matrix.py", "--only", prefix])
+    with pytest.raises(SystemExit) as ended:
+        matrix.main()
+    assert ended.value.code == 2
+    assert f"--only {prefix}: no mutant's name starts so" in capsys.readouterr().err
+
+
 def test_every_testable_clause_has_a_mutant_and_every_mutant_breaks_clauses_that_exist() -> None:
     clauses = clauses_of(CONTRACTS_OF["config"])
     mutants = all_mutants(("process", "config")).values()
