@@ -332,25 +332,23 @@ class CachesAcross(Original):
 
 @mutant("CFG-REINIT-006", defect="while Init is repeated nothing is found")
 class GapInInit(Original):
-    """Empties itself first."""
+    """Empties itself first, once it has answered more Fetches than come beside first Inits: no race decides."""
 
+    BESIDE = 16
+    _answered = 0
     _gap = False
-    _running = 0
-    _guard = threading.Lock()
 
     def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
-        """Leave a gap, unless it is one of several first Inits at once."""
-        with self._guard:
-            self._gap = self._current is not None and not self._running
-            self._running += 1
+        """Leave a gap."""
+        self._gap = self._answered > self.BESIDE
         try:
             time.sleep(0.01)
             super().init(alias, config, source_file_path, context=context)
         finally:
-            with self._guard:
-                self._running -= 1
-                self._gap = False
+            self._gap = False
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Find nothing in the gap."""
-        return super().fetch(["nowhere", *path] if self._gap else path, context=context)
+        found = super().fetch(["nowhere", *path] if self._gap else path, context=context)
+        self._answered += 1
+        return found
