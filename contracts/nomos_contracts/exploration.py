@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Self
 
@@ -90,32 +90,40 @@ class Explorer(Generic[Target]):
             Blocked: the target could not be started.
         """
         schedules = self._drawn(source)
-        end = self.now() + self.budget.seconds
-        compared = 0
+        search = _Search(deque(schedules), self.now() + self.budget.seconds)
         wavering: list[_Replays] = []
-        waiting = deque(schedules)
-        while waiting and len(wavering) < WAVERING:
-            schedule = waiting.popleft()
-            try:
-                seen = run(self.pairing, schedule, lambda: self.now() < end)
-            except Blocked:
-                if wavering:
-                    break
-                raise
-            if seen.disagreement is not None:
-                found = self._shortest(seen)
-                if found.all_failed:
-                    raise self._violation(found)
-                wavering.append(found)
-                if rest := keep(schedule, range(len(seen.schedule), len(schedule))):
-                    waiting.appendleft(rest)
-            compared += seen.compared
-            if not seen.complete:
+        for failure in self._failures(search):
+            found = self._shortest(failure)
+            if found.all_failed:
+                raise self._violation(found)
+            wavering.append(found)
+            if len(wavering) == WAVERING:
                 break
         if wavering:
             self._replay(wavering[0], self.now() + self.budget.replay, to_the_first_pass=False)
             raise self._violation(wavering[0])
-        return Tally(len(schedules), sum(len(schedule) for schedule in schedules), compared)
+        return Tally(len(schedules), sum(len(schedule) for schedule in schedules), search.compared)
+
+    def _failures(self, search: _Search) -> Iterator[Run]:
+        """Run what *search* has waiting, and behind each run that failed the rest of its steps, until time is over.
+
+        A target that cannot be started any more once one failed ends the search: the failure is what counts.
+        """
+        failed = False
+        while search.waiting and self.now() < search.end:
+            schedule = search.waiting.popleft()
+            try:
+                seen = run(self.pairing, schedule, lambda: self.now() < search.end)
+            except Blocked:
+                if failed:
+                    return
+                raise
+            search.compared += seen.compared
+            if seen.disagreement is not None:
+                failed = True
+                yield seen
+                if rest := keep(schedule, range(len(seen.schedule), len(schedule))):
+                    search.waiting.appendleft(rest)
 
     def _drawn(self, source: random.Random) -> Sequence[Schedule]:
         if self.drawn is not None:
@@ -185,6 +193,21 @@ class Explorer(Generic[Target]):
             half = SHOWN // 2
             told[half:-half] = [f"… {len(told) - 2 * half} more"]
         return told
+
+
+@dataclass
+class _Search:
+    """What a search has before it and behind it.
+
+    Attributes:
+        waiting: schedules that were not run yet.
+        end: when to stop, on the explorer's clock.
+        compared: answers that were compared with the model.
+    """
+
+    waiting: deque[Schedule]
+    end: float
+    compared: int = 0
 
 
 @dataclass
@@ -261,12 +284,11 @@ class Shrinker(Generic[Target]):
         """The shortest run found so far."""
         return self.taken[-1]
 
-    def shrink(self) -> Run:
-        """Return the shortest failing run that could be found in time."""
+    def shrink(self) -> None:
+        """Find ever shorter runs that fail, until none is found or time is up."""
         self._shortcuts()
         self._remove_steps()
         self._simplify()
-        return self.best
 
     def _fails(self, candidate: Schedule) -> bool:
         """Run *candidate* unless time is up; if it fails as the best one does, twice, it becomes the best one."""

@@ -39,12 +39,14 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TargetName = Annotated[str, Field(pattern=r"^[\w.+-]{1,200}$")]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What each part of a report is: unchangeable, and without fields that nobody knows."""
+
     # A validator is made when it is first wanted: these are half of what pydantic costs each process of a run.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Exchange(_Part):
+class Exchange(Part):
     """One call and its answer, as `replay.exchange` makes it."""
 
     method: Text
@@ -55,7 +57,7 @@ class Exchange(_Part):
     elapsed: Seconds = 0.0
 
 
-class CheckRecord(_Part):
+class CheckRecord(Part):
     """What one check of one target gave.
 
     Attributes:
@@ -101,7 +103,7 @@ class CheckRecord(_Part):
         return self
 
 
-class Subject(_Part):
+class Subject(Part):
     """The file under test: hashed before its first start and after its last stop (None while the run goes on)."""
 
     file: Text
@@ -115,7 +117,7 @@ class Subject(_Part):
         return self.sha256 == self.sha256_after
 
 
-class Redacted(_Part):
+class Redacted(Part):
     """A table of which only the names of its keys and a digest are told; the digest is empty for an empty table."""
 
     keys: tuple[Text, ...] = ()
@@ -127,7 +129,7 @@ class Redacted(_Part):
         return cls(keys=tuple(sorted(map(str, table))), digest=slow_digest(table)) if table else cls()
 
 
-class Samples(_Part):
+class Samples(Part):
     """Names of the kinds of samples given, those declined with the author's reasons, and a digest of all."""
 
     given: tuple[Text, ...] = ()
@@ -135,14 +137,14 @@ class Samples(_Part):
     digest: Sha256 | Literal[""] = ""
 
 
-class Isolation(_Part):
+class Isolation(Part):
     """What the provider was kept apart by: its environment, and whether it ends when the run is killed."""
 
     environment: Literal["scrubbed", "inherited", "none"] = "scrubbed"
     lifeline: bool = True
 
 
-class TargetHeader(_Part):
+class TargetHeader(Part):
     """What is known of a target besides its results.
 
     Attributes:
@@ -194,7 +196,7 @@ class TargetHeader(_Part):
     isolation: Isolation = Isolation()
 
 
-class ClauseResult(_Part):
+class ClauseResult(Part):
     """A clause and what became of it: the worst of its checks, or not run.
 
     Attributes:
@@ -213,7 +215,7 @@ class ClauseResult(_Part):
     checks: tuple[CheckRecord, ...] = ()
 
 
-class Untestable(_Part):
+class Untestable(Part):
     """A clause that nobody can try from outside, and why."""
 
     id: ClauseId
@@ -221,7 +223,7 @@ class Untestable(_Part):
     reason: Text
 
 
-class VerdictRecord(_Part):
+class VerdictRecord(Part):
     """The verdict of one profile, as `nomos_contracts.verdict.verdict` gives it."""
 
     ruling: Ruling
@@ -232,7 +234,7 @@ class VerdictRecord(_Part):
     uncounted: dict[str, Outcome] = {}
 
 
-class WaiverRecord(_Part):
+class WaiverRecord(Part):
     """What became of the waiver at the same place in `waivers`."""
 
     clause: ClauseId
@@ -265,7 +267,7 @@ class TargetReport(TargetHeader):
         return tuple(record for result in self.clauses for record in result.checks)
 
 
-class Difference(_Part):
+class Difference(Part):
     """A clause that a provider keeps over one transport and not, or otherwise, over the other.
 
     Attributes:
@@ -279,7 +281,7 @@ class Difference(_Part):
     got: Text = ""
 
 
-class RunHeader(_Part):
+class RunHeader(Part):
     """What made the report, and where.
 
     Attributes:

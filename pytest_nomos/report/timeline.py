@@ -10,21 +10,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from pytest_nomos.report.jsontext import ITEM_LIMIT, elements
-from pytest_nomos.report.model import CheckRecord, Seconds, Text
+from pytest_nomos.report.model import CheckRecord, Part, Seconds, Text
 
 KEY: Final = "timeline"
 """The key of a timeline, or of a list of timelines, among what a check observed or a violation shows."""
 NARROWEST: Final = 20
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Bar(_Part):
+class Bar(Part):
     """A fault that was in force.
 
     Attributes:
@@ -42,7 +38,7 @@ class Bar(_Part):
     bit: Text = ""
 
 
-class Dot(_Part):
+class Dot(Part):
     """A probe.
 
     Attributes:
@@ -58,7 +54,7 @@ class Dot(_Part):
     elapsed: Seconds = 0.0
 
 
-class Recovery(_Part):
+class Recovery(Part):
     """How fast it healed.
 
     Attributes:
@@ -74,7 +70,7 @@ class Recovery(_Part):
     met: bool
 
 
-class Timeline(_Part):
+class Timeline(Part):
     """One experiment.
 
     Attributes:

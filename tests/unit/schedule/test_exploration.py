@@ -210,6 +210,25 @@ def test_no_more_than_three_that_waver_are_gone_into_and_the_first_is_reported()
     assert factory.made == 3 * 2 + 2
 
 
+def test_no_target_is_started_for_what_is_left_once_the_time_is_over():
+    clock = 0.0
+    fails = iter([True])
+
+    def luck() -> bool:
+        nonlocal clock
+        clock = 100.0
+        return next(fails, False)
+
+    factory = Factory(lambda: Slow(luck))
+    pairing = replace(factory.pairing(), operations=(Make(), Put(), Get(), Jolt()))
+    budget = Budget(seconds=20, shrink=0, replays=1)
+    explorer = Explorer(pairing, budget, now=lambda: clock, drawn=lambda _: [AT_ONCE] * 3)
+    with pytest.raises(Violation) as caught:
+        explorer.explore(random.Random(1))
+    assert caught.value.evidence["fails"] == "0 of 1"
+    assert factory.made == 1 + budget.replays
+
+
 def test_a_target_that_cannot_be_started_any_more_takes_nothing_from_a_failure_that_wavered():
     luck = iter([True])
     factory = Factory(lambda: Slow(lambda: next(luck, False)))
@@ -252,7 +271,9 @@ def test_shortening_stops_in_time_and_keeps_what_it_has():
     first = run(pairing, schedule)
     assert first.disagreement is not None
     made = factory.made
-    assert Shrinker(pairing, first, end=0.0, now=lambda: 1.0).shrink() is first
+    shrinker = Shrinker(pairing, first, end=0.0, now=lambda: 1.0)
+    shrinker.shrink()
+    assert shrinker.best is first
     assert factory.made == made
 
 
@@ -286,7 +307,9 @@ def test_a_failure_that_needs_a_question_shortly_before_is_short_within_a_few_st
     assert first.disagreement is not None
     taken.clear()
     # What a run of the whole schedule takes would be over the bound.
-    shortest = Shrinker(pairing, first, end=20, now=lambda: len(taken)).shrink()
+    shrinker = Shrinker(pairing, first, end=20, now=lambda: len(taken))
+    shrinker.shrink()
+    shortest = shrinker.best
     assert [step.kind for step in shortest.schedule] == ["make", "rattle", "get", "rattle", "get"]
 
 
@@ -311,7 +334,9 @@ def test_shortening_does_not_slip_to_another_failure():
     )
     first = run(pairing, schedule)
     assert first.signature == ("get", "INTERNAL")
-    shortest = Shrinker(pairing, first, end=float("inf"), now=lambda: 0.0).shrink()
+    shrinker = Shrinker(pairing, first, end=float("inf"), now=lambda: 0.0)
+    shrinker.shrink()
+    shortest = shrinker.best
     assert shortest.signature == ("get", "INTERNAL")
     assert len(shortest.schedule) == 62
 
