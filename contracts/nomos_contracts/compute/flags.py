@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -52,6 +52,12 @@ def expect_supported(answer: Answer, flag: str, what: str) -> None:
     """
     if code_of(answer) == REFUSED or answer.code in {"UNIMPLEMENTED", "UNKNOWN"}:
         raise Violation(f"{what} is there, as the flag {flag} says", told(answer), answer)
+
+
+def places(fleet: Fleet) -> Sequence[dict[str, Any]]:
+    """Return where something may be asked for, as changes of a spawn: anywhere, and in a second region."""
+    second = fleet.samples.regions[1:2] if "multi_region" in fleet.provider.capabilities else ()
+    return [{}, *({"region": one} for one in second)]
 
 
 def snapshot_calls(fleet: Fleet) -> Mapping[str, dict[str, Any]]:

@@ -99,9 +99,9 @@ def bootstrap(**changes: Any) -> BootstrapConfig:
 
 
 def alike(instance_id: str, random: Random) -> str:
-    """Return an id of the same shape that nothing has: its last digits and hexadecimal letters are others of their kind.
+    """Return an id of the same shape that nothing has: its last digits and hexadecimal letters are others.
 
-    One with too few of them, as a vendor that counts has it, ends in a long number or long letters instead.
+    Where there are too few of them, as in the ids of a vendor that counts, it ends in many more.
     """
     replaced: list[str] = []
     changed, letters, going = 0, 0, True
