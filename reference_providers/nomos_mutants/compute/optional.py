@@ -93,6 +93,36 @@ class CancelsOnce(Original):
         done.add(request_id)
 
 
+class _CancelsAll(MemoryCloud):
+    """Takes back every request that waits."""
+
+    def cancel(self, request_id: str) -> None:
+        """Take back all."""
+        super().cancel(request_id)
+        for one in self._wishes.values():
+            one.cancelled = one.cancelled or one.machine is None
+
+
+@mutant("CMP-SPOT-002", "all", defect="with one request every open one is withdrawn")
+class CancelsAll(Original):
+    """Takes the account for its own."""
+
+    cloud_type = _CancelsAll
+
+
+@mutant("CMP-SPOT-002", "fulfilled", defect="a request that was fulfilled can be withdrawn once")
+class CancelsFulfilledOnce(Original):
+    """Lets the vendor's word out for those that have an instance."""
+
+    async def cancel_spot_request(self, request_id: str) -> None:
+        """Fail the second time."""
+        done: set[str] = self.__dict__.setdefault("_cancelled", set())
+        if request_id in done and any(one.spot_request_id == request_id for one in await self.list()):
+            raise ProviderError("the request is fulfilled", "INVALID_STATE", provider=self.name)
+        await super().cancel_spot_request(request_id)
+        done.add(request_id)
+
+
 @mutant("CMP-SPOT-003", defect="prices have the time in seconds")
 class PriceSeconds(Original):
     """Hands over the vendor's time."""
@@ -110,6 +140,15 @@ class AllRegions(Original):
         """Drop the regions that there are."""
         known = regions is None or set(regions) <= set(self.settings.regions)
         return await super().get_spot_prices(spec, None if known else regions)
+
+
+@mutant("CMP-SPOT-003", "one", defect="of several regions the first one alone has prices")
+class FirstRegion(Original):
+    """Asks the vendor once."""
+
+    async def get_spot_prices(self, spec: str, regions: tuple[str, ...] | None = None) -> Iterable[SpotPriceInfo]:
+        """Drop the others."""
+        return await super().get_spot_prices(spec, regions and regions[:1])
 
 
 @mutant("CMP-SPOT-003", "spec", defect="the prices of every spec are those of the first one")
