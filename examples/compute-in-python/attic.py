@@ -43,6 +43,7 @@ class Attic:
 
     async def spawn(self, options: compute.SpawnOptions) -> ProviderInstance:
         check(options)
+        self.generate_bootstrap(options.bootstrap)
         key = (options.control_id, options.instance_id)
         if key not in self.spawned:
             if len(self.living()) >= self.places:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from nomos_contracts.compute.interface import (
     NetworkConfig,
     ReceiptStatus,
     SpotOptions,
+    SpotRequestType,
     TaskType,
 )
 from nomos_contracts.compute.samples import ComputeSamples
@@ -52,6 +54,12 @@ def expect_supported(answer: Answer, flag: str, what: str) -> None:
     """
     if code_of(answer) == REFUSED or answer.code in {"UNIMPLEMENTED", "UNKNOWN"}:
         raise Violation(f"{what} is there, as the flag {flag} says", told(answer), answer)
+
+
+def places(fleet: Fleet) -> Sequence[dict[str, Any]]:
+    """Return where something may be asked for, as changes of a spawn: anywhere, and in a second region."""
+    second = fleet.samples.regions[1:2] if "multi_region" in fleet.provider.capabilities else ()
+    return [{}, *({"region": one} for one in second)]
 
 
 def snapshot_calls(fleet: Fleet) -> Mapping[str, dict[str, Any]]:
@@ -185,10 +193,12 @@ class DeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """The sample volume is attached; one that is not there is refused."""
+        """The sample volume is attached; one that is not there is refused, in each region."""
         with fleet_of(nomos_fresh, nomos_samples, nomos_target, nomos_random) as fleet:
-            missing = fleet.try_spawn(volume_id=fleet.other(nomos_samples.volume))
-            expect_taxonomy(missing, "NOT_FOUND", "INVALID_SPEC", because="there is no such volume")
+            unknown = fleet.other(nomos_samples.volume)
+            for place in places(fleet):
+                missing = fleet.try_spawn(volume_id=unknown, **place)
+                expect_taxonomy(missing, "NOT_FOUND", "INVALID_SPEC", because="there is no such volume")
             self._runs(fleet, "persistent_volumes", volume_id=nomos_samples.volume)
 
     @clause("CMP-FLAG-106")
@@ -205,7 +215,7 @@ class DeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """As what becomes of a spot instance that is interrupted."""
+        """As what becomes of a spot instance that is interrupted, of a request for one and of one that persists."""
         if "spot" not in nomos_provider.capabilities:
             raise NotApplicable("hibernation is asked for with a spot request, and the provider does not declare spot")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
@@ -215,6 +225,19 @@ class DeclaredFlagContract(Contract):
                 if answer.ok:
                     fleet.follow(answer.value.request_id)
                 expect_supported(answer, "hibernation", "a spot request that hibernates")
+            # Whether there are requests that persist is no matter of this flag.
+            answers = [
+                nomos_provider.invoke("request_spot_instance", **call["request_spot_instance"])
+                for call in (
+                    spot_calls(fleet, request_type=SpotRequestType.PERSISTENT, interruption_behavior=behavior)
+                    for behavior in (InterruptionBehavior.TERMINATE, InterruptionBehavior.HIBERNATE)
+                )
+            ]
+            for answer in answers:
+                if answer.ok:
+                    fleet.follow(answer.value.request_id)
+            if code_of(answers[0]) != REFUSED:
+                expect_supported(answers[1], "hibernation", "a persistent spot request that hibernates")
 
     @clause("CMP-FLAG-108")
     def test_prices_are_there(self, nomos_provider: InterfaceProvider) -> None:
@@ -246,14 +269,31 @@ class DeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """The sample network is taken; a subnet that is not there is refused."""
+        """The sample network is taken; one of which a part is not there is refused, whichever part, in each region."""
         if nomos_samples.network is None:
             raise NotApplicable("no network is known")
         network = NetworkConfig(**nomos_samples.network.model_dump())
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             self._runs(fleet, "custom_networking", network_config=network)
-            answer = fleet.try_spawn(network_config=NetworkConfig(subnet_id=f"subnet-{fleet.name()}"))
-            expect_taxonomy(answer, "NOT_FOUND", "INVALID_SPEC", because="there is no such subnet")
+            subnet = NetworkConfig(subnet_id=_unknown(fleet, network.subnet_id, "subnet"))
+            for place in places(fleet):
+                answer = fleet.try_spawn(network_config=subnet, **place)
+                expect_taxonomy(answer, "NOT_FOUND", "INVALID_SPEC", because="there is no such subnet")
+            groups = network.security_group_ids or ()
+            others = (
+                replace(network, subnet_id=subnet.subnet_id),
+                NetworkConfig(vpc_id=_unknown(fleet, network.vpc_id, "vpc")),
+                NetworkConfig(security_group_ids=(_unknown(fleet, "".join(groups[:1]), "sg"),)),
+                replace(network, security_group_ids=(*groups, _unknown(fleet, "".join(groups[:1]), "sg"))),
+            )
+            for one in others:
+                # A vendor may have subnets alone, and no word for the rest.
+                answer = fleet.try_spawn(network_config=one)
+                expect_taxonomy(answer, "NOT_FOUND", "INVALID_SPEC", REFUSED, because="a part of it is not there")
+
+
+def _unknown(fleet: Fleet, known: str | None, kind: str) -> str:
+    return fleet.other(known) if known else f"{kind}-{fleet.name()}"
 
 
 def workflow_types(provider: InterfaceProvider) -> frozenset[str]:
@@ -267,9 +307,9 @@ def words_of(receipt: Any) -> str:
     return shorten(receipt)
 
 
-def with_tailscale() -> Any:
+def with_tailscale(version: str | None = None) -> Any:
     """Return a bootstrap configuration with tailscale."""
-    return bootstrap(features=(BootstrapFeature(FeatureName.TAILSCALE),))
+    return bootstrap(features=(BootstrapFeature(FeatureName.TAILSCALE, version),))
 
 
 def installs(content: str, plain: str) -> bool:

@@ -38,6 +38,9 @@ FRESH = frozenset({InstanceStatus.PENDING, InstanceStatus.STARTING, InstanceStat
 LAST_SIGNS, LEAST_SIGNS = 12, 4
 """So many signs of an id are changed to make another one."""
 
+HEX_SIGNS = 8
+"""With fewer of them, letters among them, an id may be one that the vendor has given to something else."""
+
 LOOKS = 16
 """At least so many looks at something that has to settle, however slow this machine is."""
 
@@ -96,20 +99,27 @@ def bootstrap(**changes: Any) -> BootstrapConfig:
 
 
 def alike(instance_id: str, random: Random) -> str:
-    """Return an id of the same shape: digits and hexadecimal letters of its last part are others of their kind."""
+    """Return an id of the same shape that nothing has: its last digits and hexadecimal letters are others.
+
+    Where there are too few of them, as in the ids of a vendor that counts, it ends in many more.
+    """
     replaced: list[str] = []
-    changed, going = 0, True
+    changed, letters, going = 0, 0, True
     for sign in reversed(instance_id):
         # What stands before the last separator often says what kind of id it is.
         going = going and changed < LAST_SIGNS and (sign.isalnum() or changed < LEAST_SIGNS)
         if going and sign in "0123456789":
             sign = str((int(sign) + 1 + random.randrange(9)) % 10)
             changed += 1
-        elif going and sign in "abcdef":
-            sign = random.choice([one for one in "abcdef" if one != sign])
-            changed += 1
+        elif going and sign in "abcdefABCDEF":
+            sign = random.choice([one for one in ("abcdef" if sign in "abcdef" else "ABCDEF") if one != sign])
+            changed, letters = changed + 1, letters + 1
         replaced.append(sign)
-    return "".join(reversed(replaced))
+    if changed >= (HEX_SIGNS if letters else LAST_SIGNS):
+        return "".join(reversed(replaced))
+    if instance_id.endswith(tuple("0123456789")):
+        return instance_id.rstrip("0123456789") + str(random.randrange(10**14, 10**15))
+    return f"{instance_id}{random.getrandbits(48):012x}"
 
 
 @dataclass
@@ -242,9 +252,8 @@ class Fleet:
         return [one.id for one in self.shown(wanted) if one.id in self.ids]
 
     def other(self, name: str) -> str:
-        """Return an id of the shape of *name* that is another one."""
-        found = alike(name, self.random)
-        return found if found != name else name + "0"
+        """Return an id of the shape of *name* that nothing has."""
+        return alike(name, self.random)
 
     def follow(self, request_id: str) -> None:
         """Take in whatever instance comes of a spot request; nothing comes of it after the check."""

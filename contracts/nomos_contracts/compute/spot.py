@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -120,13 +121,14 @@ class SpotContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Twice; one that nobody made succeeds or is not found. No instance comes after it."""
+        """Twice, also after it was fulfilled; no instance comes of it, and of another request one does."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             price = price_of(fleet) * 2
             answer = ask(fleet, price)
             if not answer.ok:
                 raise Blocked("clause:CMP-SPOT-001", told(answer))
             request = str(answer.value.request_id)
+            stays = ask(fleet, price)
             for when in ("of a request", "of a request that is withdrawn"):
                 done = nomos_provider.invoke("cancel_spot_request", request_id=request)
                 if done.code != "OK":
@@ -134,9 +136,9 @@ class SpotContract(Contract):
             # What was made before may be seen late: the provider's own clock says which it is.
             after = fleet.spawn().created_at
             # By the time that a later request is fulfilled, the one before it would have been.
-            later = ask(fleet, price)
-            if later.ok:
-                fulfilled(fleet, later.value.request_id, fleet.boot)
+            stays = stays if stays.ok else ask(fleet, price)
+            if stays.ok:
+                self._stays(fleet, str(stays.value.request_id), price)
             for _ in range(8):
                 fleet.poll(0.02, lambda: False)
                 late = [one.id for one in fleet.shown() if one.spot_request_id == request and one.created_at > after]
@@ -146,15 +148,33 @@ class SpotContract(Contract):
             if unknown.code != "OK" and code_of(unknown) != "NOT_FOUND":
                 raise Violation("cancel of an unknown request succeeds or is NOT_FOUND", told(unknown), unknown)
 
+    @staticmethod
+    def _stays(fleet: Fleet, request: str, price: float) -> None:
+        if fulfilled(fleet, request, fleet.boot) is None:
+            later = ask(fleet, price)
+            if later.ok and fulfilled(fleet, later.value.request_id, fleet.boot) is not None:
+                raise Violation(f"an instance for {request}, as only another request was withdrawn", "none", later)
+            return
+        cancel = partial(fleet.provider.invoke, "cancel_spot_request", request_id=request)
+        # Whether one that is fulfilled can be withdrawn is the provider's choice; afterwards it is withdrawn.
+        if cancel().ok and not (again := cancel()).ok:
+            raise Violation("cancel_spot_request of a request that is withdrawn succeeds", told(again), again)
+
     @clause("CMP-SPOT-003")
     def test_prices_are_prices(self, nomos_provider: InterfaceProvider, nomos_samples: ComputeSamples) -> None:
-        """Positive, of the spec and the regions asked for, with the time in milliseconds since the epoch."""
+        """Positive, of the spec and each of the regions asked for, with the time in milliseconds since the epoch."""
         specs = [one for one in (nomos_samples.spec, nomos_samples.other_spec) if one]
         for spec in specs:
-            for regions in (None, *((one,) for one in nomos_samples.regions)):
+            for regions in (*((one,) for one in nomos_samples.regions), nomos_samples.regions or None, None):
                 answer = shaped(nomos_provider.invoke("get_spot_prices", spec=spec, regions=regions))
                 if answer.code != "OK" or not answer.value:
                     raise Violation(f"get_spot_prices of {spec} in {regions} answers prices", told(answer), answer)
+                # Each of them has a price where it is asked for alone.
+                missing = set(nomos_samples.regions) - {one.region for one in answer.value}
+                if len(regions or ()) != 1 and missing:
+                    raise Violation(
+                        f"prices of {spec} in {regions or 'all regions'}", f"none in {sorted(missing)}", answer
+                    )
                 for one in answer.value:
                     if not one.price > 0 or one.spec != spec or (regions and one.region not in regions):
                         raise Violation(f"a price over 0 of {spec} in {regions or 'a region'}", shorten(one), answer)

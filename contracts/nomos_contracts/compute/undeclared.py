@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from nomos_contracts.clause import clause
@@ -20,15 +21,17 @@ from nomos_contracts.compute.fleet import bootstrap, code_of, fleet_of, shaped, 
 from nomos_contracts.compute.heartbeats import receipt_of
 from nomos_contracts.compute.interface import (
     BootstrapFeature,
+    FeatureName,
     InterruptionBehavior,
     NetworkConfig,
     ReceiptStatus,
+    SpotRequestType,
     TaskType,
 )
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
-from nomos_contracts.violation import NotApplicable, Violation
+from nomos_contracts.violation import NotApplicable, Violation, shorten
 
 
 def undeclared(provider: InterfaceProvider, flag: str) -> None:
@@ -68,11 +71,14 @@ class UndeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Each method is absent or refuses."""
+        """Each method is absent or refuses, and so does spawn with a snapshot."""
         undeclared(nomos_provider, "snapshots")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             for method, arguments in snapshot_calls(fleet).items():
                 expect_refused(nomos_provider.invoke(method, **arguments), "snapshots", method)
+            if nomos_samples.spec:
+                answer = fleet.try_spawn(snapshot_id=f"snap-{fleet.name()}")
+                expect_refused(answer, "snapshots", "spawn with a snapshot", "INVALID_SPEC", "NOT_FOUND")
 
     @clause("CMP-FLAG-202")
     def test_no_spot(
@@ -87,7 +93,9 @@ class UndeclaredFlagContract(Contract):
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             for method, arguments in spot_calls(fleet).items():
                 expect_refused(nomos_provider.invoke(method, **arguments), "spot", method)
-            expect_refused(fleet.try_spawn(spot=True), "spot", "spawn with spot", "INVALID_SPEC")
+            for price in (None, 1000.0):
+                answer = fleet.try_spawn(spot=True, max_spot_price=price)
+                expect_refused(answer, "spot", "spawn with spot", "INVALID_SPEC")
 
     @clause("CMP-FLAG-203")
     def test_no_gpu(
@@ -97,14 +105,29 @@ class UndeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Neither driver nor toolkit in a bootstrap script, nor the sample spec."""
+        """Neither driver nor toolkit, in whichever way, in a script or at spawn, nor the sample spec."""
         undeclared(nomos_provider, "gpu")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             for name in GPU_FEATURES:
                 answer = nomos_provider.invoke("generate_bootstrap", cfg=bootstrap(features=(BootstrapFeature(name),)))
                 expect_refused(answer, "gpu", f"a bootstrap script with {name.value}")
+                for features in self._in_other_ways(name):
+                    answer = nomos_provider.invoke("generate_bootstrap", cfg=bootstrap(features=features))
+                    expect_refused(answer, "gpu", f"a bootstrap script with {shorten(features)}", "INVALID_SPEC")
+                if nomos_samples.spec:
+                    answer = fleet.try_spawn(bootstrap=bootstrap(features=(BootstrapFeature(name),)))
+                    expect_refused(answer, "gpu", f"spawn with {name.value}", "INVALID_SPEC")
             if nomos_samples.gpu_spec:
                 expect_refused(fleet.try_spawn(spec=nomos_samples.gpu_spec), "gpu", "its spec", "INVALID_SPEC")
+
+    @staticmethod
+    def _in_other_ways(name: FeatureName) -> Sequence[tuple[BootstrapFeature, ...]]:
+        return (
+            (BootstrapFeature(name, version="12.4"),),
+            (BootstrapFeature(name, config={"channel": "stable"}),),
+            (BootstrapFeature(name, version="12.4", config={"channel": "stable"}),),
+            (BootstrapFeature(FeatureName.DOCKER), BootstrapFeature(name)),
+        )
 
     @clause("CMP-FLAG-204")
     def test_no_other_region(
@@ -151,16 +174,17 @@ class UndeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """A spot request that hibernates is refused."""
+        """A spot request that hibernates is refused, and so is one that persists."""
         undeclared(nomos_provider, "hibernation")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            calls = spot_calls(fleet, interruption_behavior=InterruptionBehavior.HIBERNATE)
-            answer = nomos_provider.invoke("request_spot_instance", **calls["request_spot_instance"])
-            if answer.ok:
-                fleet.follow(answer.value.request_id)
-            if "spot" not in nomos_provider.capabilities and code_of(answer) != REFUSED:
-                raise NotApplicable("the provider does not declare spot either")
-            expect_refused(answer, "hibernation", "a spot request that hibernates")
+            for kind, others in ((SpotRequestType.ONE_TIME, ()), (SpotRequestType.PERSISTENT, ("INVALID_SPEC",))):
+                calls = spot_calls(fleet, request_type=kind, interruption_behavior=InterruptionBehavior.HIBERNATE)
+                answer = nomos_provider.invoke("request_spot_instance", **calls["request_spot_instance"])
+                if answer.ok:
+                    fleet.follow(answer.value.request_id)
+                if "spot" not in nomos_provider.capabilities and code_of(answer) != REFUSED:
+                    raise NotApplicable("the provider does not declare spot either")
+                expect_refused(answer, "hibernation", f"a {kind.value} spot request that hibernates", *others)
 
     @clause("CMP-FLAG-208")
     def test_no_prices(self, nomos_provider: InterfaceProvider) -> None:
@@ -174,15 +198,16 @@ class UndeclaredFlagContract(Contract):
     def test_no_native_tailscale(self, nomos_provider: InterfaceProvider) -> None:
         """The bootstrap script installs it, or the feature is refused; it is not left out in silence."""
         undeclared(nomos_provider, "tailscale_native")
-        answer = nomos_provider.invoke("generate_bootstrap", cfg=with_tailscale())
-        if not shaped(answer).ok:
-            return expect_refused(answer, "tailscale_native", "a bootstrap script with tailscale", "INVALID_SPEC")
-        plain = nomos_provider.invoke("generate_bootstrap", cfg=bootstrap())
-        if plain.ok and not installs(answer.value.content, plain.value.content):
-            raise Violation(
-                "without the flag tailscale_native a script that installs tailscale", "one that does not", answer
-            )
-        return None
+        for version in (None, "1.60.0"):
+            answer = nomos_provider.invoke("generate_bootstrap", cfg=with_tailscale(version))
+            if not shaped(answer).ok:
+                expect_refused(answer, "tailscale_native", "a bootstrap script with tailscale", "INVALID_SPEC")
+                continue
+            plain = nomos_provider.invoke("generate_bootstrap", cfg=bootstrap())
+            if plain.ok and not installs(answer.value.content, plain.value.content):
+                raise Violation(
+                    "without the flag tailscale_native a script that installs tailscale", "one that does not", answer
+                )
 
     @clause("CMP-FLAG-210")
     def test_no_idempotent_spawn(
@@ -211,10 +236,16 @@ class UndeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Spawn into a network is refused."""
+        """Spawn into a network is refused, whichever part of it is named."""
         undeclared(nomos_provider, "custom_networking")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            network = NetworkConfig(subnet_id=f"subnet-{fleet.name()}")
+            networks = [
+                NetworkConfig(subnet_id=f"subnet-{fleet.name()}"),
+                NetworkConfig(vpc_id=f"vpc-{fleet.name()}"),
+                NetworkConfig(security_group_ids=(f"sg-{fleet.name()}",)),
+            ]
             if nomos_samples.network is not None:
-                network = NetworkConfig(**nomos_samples.network.model_dump())
-            expect_refused(fleet.try_spawn(network_config=network), "custom_networking", "spawn into a network")
+                networks.append(NetworkConfig(**nomos_samples.network.model_dump()))
+            for network in networks:
+                answer = fleet.try_spawn(network_config=network)
+                expect_refused(answer, "custom_networking", f"spawn into {shorten(network)}")

@@ -1,4 +1,4 @@
-"""Mutants of flags: claimed and not there, there and not claimed."""
+"""Mutants of flags: claimed and not there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from nomos_contracts.compute.interface import (
     BootstrapConfig,
@@ -20,18 +20,17 @@ from nomos_contracts.compute.interface import (
     ProviderError,
     ProviderInstance,
     ProviderRegistration,
-    ReceiptStatus,
     SnapshotRequest,
     SpawnOptions,
     SpotOptions,
     SpotPriceInfo,
     SpotRequest,
+    SpotRequestType,
     TaskReceipt,
 )
-from nomos_mutants.compute.original import Config, Original, mutant
+from nomos_mutants.compute.original import Original, mutant
 from nomos_mutants.compute.scripting import script
 from nomos_reference.compute.memory import MemoryHooks
-from nomos_reference.compute.workflows import WarmVolumes
 
 
 def unsupported(what: str) -> ProviderError:
@@ -112,6 +111,17 @@ class IgnoresVolume(Original):
         return await super().spawn(replace(options, volume_id=None))
 
 
+@mutant("CMP-FLAG-105", "region", defect="an unknown volume is accepted in another region than the first")
+class VolumesOfOneRegion(Original):
+    """Looks for volumes in its own region alone."""
+
+    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
+        """Drop the volume elsewhere."""
+        if options.region == self.settings.regions[-1] and options.volume_id not in self.settings.volumes:
+            options = replace(options, volume_id=None)
+        return await super().spawn(options)
+
+
 class _NoWarm(Original):
     """Has no workflow for warm volumes."""
 
@@ -139,7 +149,19 @@ class NoHibernation(Original):
         return await super().request_spot_instance(options)
 
 
-class _Receipts(MemoryHooks):
+@mutant("CMP-FLAG-107", "persistent", defect="hibernation is declared and refused for requests that persist")
+class HibernatesOnce(Original):
+    """Has built it for one kind of request."""
+
+    async def request_spot_instance(self, options: SpotOptions) -> SpotRequest:
+        """Refuse it for the other kind."""
+        hibernates = options.interruption_behavior is InterruptionBehavior.HIBERNATE
+        if hibernates and options.request_type is SpotRequestType.PERSISTENT:
+            raise unsupported("to hibernate again")
+        return await super().request_spot_instance(options)
+
+
+class Receipts(MemoryHooks):
     """Changes receipts."""
 
     def change(self, receipt: TaskReceipt) -> TaskReceipt:
@@ -152,7 +174,7 @@ class _Receipts(MemoryHooks):
         return replace(made, receipts=tuple(self.change(one) for one in made.receipts))
 
 
-class _EmptyPrices(_Receipts):
+class _EmptyPrices(Receipts):
     def change(self, receipt: TaskReceipt) -> TaskReceipt:
         """Empty the prices."""
         return replace(receipt, result={}) if receipt.type == "refresh_pricing" and receipt.result else receipt
@@ -200,142 +222,22 @@ class IgnoresNetwork(Original):
         return await super().spawn(replace(options, network_config=None))
 
 
-class _Quiet(Original):
-    """Works as if it declared everything, and says less."""
-
-    hidden: ClassVar[str] = ""
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """Say less."""
-        return super().capabilities - {self.hidden}
-
-    def need(self, capability: str, what: str) -> None:
-        """Refuse nothing that works."""
-        if capability != self.hidden:
-            super().need(capability, what)
-
-
-def quiet(flag: str, clause: str, *also: str, variant: str = "", base: type[Original] = _Quiet) -> type[Original]:
-    """Return the mutant that has *flag* and does not declare it."""
-    name = f"Quiet{flag.title().replace('_', '')}"
-    made = type(name, (base,), {"hidden": flag, "__module__": __name__, "__doc__": f"Has {flag} and does not say so."})
-    found: type[Original] = mutant(clause, variant, defect=f"{flag} works and is not declared", also=also)(made)
-    return found
-
-
-QuietSnapshots = quiet("snapshots", "CMP-FLAG-201")
-QuietSpot = quiet("spot", "CMP-FLAG-202")
-QuietGpu = quiet("gpu", "CMP-FLAG-203")
-QuietRegions = quiet("multi_region", "CMP-FLAG-204")
-QuietVolumes = quiet("persistent_volumes", "CMP-FLAG-205")
-QuietHibernation = quiet("hibernation", "CMP-FLAG-207")
-QuietNetworks = quiet("custom_networking", "CMP-FLAG-211")
-
-
-@mutant("CMP-FLAG-201", "late", defect="without the flag snapshots, one of its methods works all the same")
-class LookupWorks(Original):
-    """Forgets one method."""
-
-    without = ("snapshots",)
-
-    async def get_snapshot_by_name(self, name: str) -> None:
-        """Answer nothing."""
-        return
-
-
-@mutant(
-    "CMP-FLAG-202", "spawn", defect="without the flag spot, spawn takes spot and ignores it", also=("CMP-ERROR-014",)
-)
-class SpawnIgnoresSpot(Original):
-    """Forgets the option."""
-
-    without = ("spot",)
+@mutant("CMP-FLAG-111", "vpc", defect="custom_networking is declared and vpc_id ignored")
+class IgnoresVpc(Original):
+    """Passes on the rest."""
 
     async def spawn(self, options: SpawnOptions) -> ProviderInstance:
-        """Ignore it."""
-        return await super().spawn(replace(options, spot=None))
-
-
-@mutant("CMP-FLAG-206", defect="warm_volumes works and is not declared")
-class QuietWarmVolumes(Original):
-    """Has the workflow and does not say so."""
-
-    without = ("warm_volumes",)
-
-    def registration(self) -> ProviderRegistration[Any]:
-        """Add it."""
-        made = super().registration()
-        return replace(made, workflows={**(made.workflows or {}), "warm-volumes": WarmVolumes(self)})
-
-
-class _Prices(_Receipts):
-    def change(self, receipt: TaskReceipt) -> TaskReceipt:
-        """Complete the task."""
-        if (
-            receipt.type != "refresh_pricing"
-            or receipt.status is ReceiptStatus.DEFERRED
-            or "deadline" in (receipt.reason or "")
-        ):
-            return receipt
-        return TaskReceipt(receipt.type, ReceiptStatus.COMPLETED, result={"prices": {"small": 0.05}})
-
-    async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
-        """Complete it before the deadline alone."""
-        import time
-
-        if expectations.deadline < time.time() * 1000:
-            return await MemoryHooks.on_heartbeat(self, expectations)
-        return await super().on_heartbeat(expectations)
-
-
-@mutant("CMP-FLAG-208", defect="cost_explorer works and is not declared")
-class QuietPrices(Original):
-    """Has prices and does not say so."""
-
-    without = ("cost_explorer",)
-    hooks_type = _Prices
-
-
-@mutant("CMP-FLAG-209", defect="without the flag tailscale_native the feature is left out in silence")
-class DropsTailscale(Original):
-    """Forgets the feature."""
-
-    without = ("tailscale_native",)
-
-    def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
         """Drop it."""
-        rest = tuple(one for one in cfg.features if one.name is not FeatureName.TAILSCALE)
-        return super().generate_bootstrap(replace(cfg, features=rest))
+        network = options.network_config
+        return await super().spawn(replace(options, network_config=network and replace(network, vpc_id=None)))
 
 
-@mutant("CMP-FLAG-209", "comment", defect="without the flag tailscale_native the script has a comment on it")
-class MentionsTailscale(DropsTailscale):
-    """Left for later."""
+@mutant("CMP-FLAG-111", "groups", defect="custom_networking is declared and security groups ignored")
+class IgnoresGroups(Original):
+    """Passes on the rest."""
 
-    def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
-        """Say that it was left for later."""
-        made = super().generate_bootstrap(cfg)
-        wanted = any(one.name is FeatureName.TAILSCALE for one in cfg.features)
-        return script(f"{made.content}# tailscale: later\n", made.format) if wanted else made
-
-
-@mutant("CMP-FLAG-210", defect="idempotent_spawn works and is not declared")
-class QuietIdempotency(Original):
-    """Is idempotent and does not say so."""
-
-    @classmethod
-    def mutated(cls, config: Config) -> ProviderRegistration[Any]:
-        """Declare less than there is."""
-        return cls(config).registration()
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """Say less."""
-        return super().capabilities - {"idempotent_spawn"}
-
-    def _existing(self, options: SpawnOptions) -> Any:
-        """Look nevertheless."""
-        before = self._spawned.get((options.control_id, options.instance_id))
-        machine = before and self.cloud.peek(before[1])
-        return machine if machine and machine.terminated is None else None
+    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
+        """Drop them."""
+        network = options.network_config
+        network = network and replace(network, security_group_ids=None)
+        return await super().spawn(replace(options, network_config=network))

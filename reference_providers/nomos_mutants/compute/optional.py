@@ -1,4 +1,4 @@
-"""Mutants of snapshots and spot requests."""
+"""Mutants of spot requests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from nomos_contracts.compute.interface import (
-    CreateSnapshotOptions,
     ProviderError,
     ProviderInstance,
-    ProviderSnapshot,
-    SnapshotRequest,
-    SnapshotState,
-    SnapshotStatus,
     SpawnOptions,
     SpotOptions,
     SpotPriceInfo,
@@ -21,131 +16,6 @@ from nomos_contracts.compute.interface import (
 )
 from nomos_mutants.compute.original import Original, mutant
 from nomos_reference.compute.cloud import Machine, MemoryCloud, Order, Wish
-
-
-@mutant("CMP-SNAP-001", defect="a snapshot never gets beyond creating")
-class ForeverCreating(Original):
-    """Does not look again."""
-
-    async def get_snapshot_status(self, request_id: str) -> SnapshotStatus:
-        """Say creating."""
-        return replace(await super().get_snapshot_status(request_id), status=SnapshotState.CREATING)
-
-
-@mutant("CMP-SNAP-001", "id", defect="a snapshot that is available has no id")
-class NoSnapshotId(Original):
-    """Leaves the id out."""
-
-    async def get_snapshot_status(self, request_id: str) -> SnapshotStatus:
-        """Leave it out."""
-        return replace(await super().get_snapshot_status(request_id), provider_snapshot_id=None)
-
-
-@mutant("CMP-SNAP-001", "stops", defect="a snapshot ends its instance")
-class EndsInstance(Original):
-    """Stops it for the snapshot."""
-
-    async def create_snapshot(self, provider_id: str, options: CreateSnapshotOptions) -> SnapshotRequest:
-        """End it."""
-        made = await super().create_snapshot(provider_id, options)
-        if options.description:
-            machine = self.cloud.peek(provider_id)
-            if machine is not None and sum(one.created >= 0 for one in self.cloud.snapshots()) == 1:
-                machine.terminated = self.cloud.now
-        return made
-
-
-@mutant("CMP-SNAP-002", defect="delete_snapshot deletes nothing")
-class KeepsSnapshots(Original):
-    """Only looks whether it is there."""
-
-    async def delete_snapshot(self, snapshot_id: str) -> None:
-        """Keep it."""
-        self.need("snapshots", "delete_snapshot")
-
-
-@mutant("CMP-SNAP-002", "all", defect="delete_snapshot deletes every snapshot")
-class DeletesAll(Original):
-    """Takes the account for its own."""
-
-    async def delete_snapshot(self, snapshot_id: str) -> None:
-        """Delete all."""
-        await super().delete_snapshot(snapshot_id)
-        for one in [*self.cloud.snapshots()]:
-            self.cloud.delete_snapshot(one.id)
-
-
-@mutant("CMP-SNAP-002", "again", defect="delete_snapshot again fails with INVALID_STATE")
-class DeletesOnce(Original):
-    """Lets the vendor's word out."""
-
-    async def delete_snapshot(self, snapshot_id: str) -> None:
-        """Fail the second time."""
-        if snapshot_id.startswith("snap-") and snapshot_id not in {one.id for one in self.cloud.snapshots()}:
-            raise ProviderError("it is being deleted", "INVALID_STATE", provider=self.name)
-        await super().delete_snapshot(snapshot_id)
-
-
-@mutant("CMP-SNAP-003", defect="names of snapshots match by their beginning")
-class NameBegins(Original):
-    """Hands the name to a filter with a star."""
-
-    async def get_snapshot_by_name(self, name: str) -> ProviderSnapshot | None:
-        """Match beginnings."""
-        self.need("snapshots", "get_snapshot_by_name")
-        for one in self.cloud.snapshots():
-            if one.name.startswith(name) and name:
-                return await super().get_snapshot_by_name(one.name)
-        return None
-
-
-@mutant("CMP-SNAP-003", "unknown", defect="an unknown name fails with NOT_FOUND", also=("CMP-SNAP-002",))
-class UnknownName(Original):
-    """Lets the vendor's word out."""
-
-    async def get_snapshot_by_name(self, name: str) -> ProviderSnapshot | None:
-        """Raise."""
-        found = await super().get_snapshot_by_name(name)
-        if found is None:
-            raise ProviderError("there is no such snapshot", "NOT_FOUND", provider=self.name)
-        return found
-
-
-@mutant("CMP-SNAP-004", defect="a snapshot of an unknown instance is taken")
-class SnapshotOfNothing(Original):
-    """Looks later."""
-
-    async def create_snapshot(self, provider_id: str, options: CreateSnapshotOptions) -> SnapshotRequest:
-        """Answer a request."""
-        if self.cloud.peek(provider_id) is None and options.name:
-            return SnapshotRequest("req-0", SnapshotState.PENDING)
-        return await super().create_snapshot(provider_id, options)
-
-
-@mutant("CMP-SNAP-004", "request", defect="the status of an unknown request is failed", also=())
-class UnknownRequestFailed(Original):
-    """Has no word for unknown."""
-
-    async def get_snapshot_status(self, request_id: str) -> SnapshotStatus:
-        """Say failed."""
-        try:
-            return await super().get_snapshot_status(request_id)
-        except ProviderError as error:
-            known = request_id in {one.request for one in self.cloud.made_snapshots}
-            if error.code != "NOT_FOUND" or known or not request_id.startswith("req-"):
-                raise
-            return SnapshotStatus(SnapshotState.FAILED, error="unknown")
-
-
-@mutant("CMP-SNAP-005", defect="spawn ignores the snapshot")
-class IgnoresSnapshot(Original):
-    """Left for later."""
-
-    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
-        """Drop it."""
-        if options.snapshot_id is not None and "snapshots" in self.capabilities:
-            options = replace(options, snapshot_id=None)
-        return await super().spawn(options)
 
 
 @mutant("CMP-SPOT-001", defect="an instance of a request does not say so")
@@ -223,6 +93,36 @@ class CancelsOnce(Original):
         done.add(request_id)
 
 
+class _CancelsAll(MemoryCloud):
+    """Takes back every request that waits."""
+
+    def cancel(self, request_id: str) -> None:
+        """Take back all."""
+        super().cancel(request_id)
+        for one in self._wishes.values():
+            one.cancelled = one.cancelled or one.machine is None
+
+
+@mutant("CMP-SPOT-002", "all", defect="with one request every open one is withdrawn")
+class CancelsAll(Original):
+    """Takes the account for its own."""
+
+    cloud_type = _CancelsAll
+
+
+@mutant("CMP-SPOT-002", "fulfilled", defect="a request that was fulfilled can be withdrawn once")
+class CancelsFulfilledOnce(Original):
+    """Lets the vendor's word out for those that have an instance."""
+
+    async def cancel_spot_request(self, request_id: str) -> None:
+        """Fail the second time."""
+        done: set[str] = self.__dict__.setdefault("_cancelled", set())
+        if request_id in done and any(one.spot_request_id == request_id for one in await self.list()):
+            raise ProviderError("the request is fulfilled", "INVALID_STATE", provider=self.name)
+        await super().cancel_spot_request(request_id)
+        done.add(request_id)
+
+
 @mutant("CMP-SPOT-003", defect="prices have the time in seconds")
 class PriceSeconds(Original):
     """Hands over the vendor's time."""
@@ -240,6 +140,15 @@ class AllRegions(Original):
         """Drop the regions that there are."""
         known = regions is None or set(regions) <= set(self.settings.regions)
         return await super().get_spot_prices(spec, None if known else regions)
+
+
+@mutant("CMP-SPOT-003", "one", defect="of several regions the first one alone has prices")
+class FirstRegion(Original):
+    """Asks the vendor once."""
+
+    async def get_spot_prices(self, spec: str, regions: tuple[str, ...] | None = None) -> Iterable[SpotPriceInfo]:
+        """Drop the others."""
+        return await super().get_spot_prices(spec, regions and regions[:1])
 
 
 @mutant("CMP-SPOT-003", "spec", defect="the prices of every spec are those of the first one")

@@ -103,6 +103,8 @@ class MemoryProvider(MemorySnapshots, MemorySpot, MemoryTypes):
             self.need("persistent_volumes", "a volume")
         if network is not None:
             self.need("custom_networking", "a network of one's own")
+            if network.vpc_id is not None or network.security_group_ids:
+                raise ProviderError("network_config: there are subnets alone", "INVALID_SPEC", provider=NAME)
         if options.snapshot_id is not None:
             self.need("snapshots", "a snapshot")
         if options.disk_size_gb is not None and options.disk_size_gb <= 0:
