@@ -96,10 +96,23 @@ class Embodiment:
         return outer
 
     def _work(self, method: Method, arguments: Mapping[str, Any], outer: Future[Any]) -> Any:
-        found = getattr(self.provider, method.name)(**arguments)
+        found = self._called(method, arguments)
         if method.streaming:
             return list(self._parts(found))
         return self._await(found, outer) if inspect.isawaitable(found) else found
+
+    def _called(self, method: Method, arguments: Mapping[str, Any]) -> Any:
+        """Return what a method returns, a coroutine for instance."""
+        function = getattr(self.provider, method.name)
+        try:
+            return function(**arguments)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None or _takes(function, arguments):
+                raise  # from within the method
+            names = ", ".join(arguments) or "no arguments"
+            kind = f"{type(error).__module__}.{type(error).__qualname__}"
+            words = f"{method.name} cannot be called with {names}: arguments come by the names that the interface gives"
+            raise ProviderError(words, details={EXCEPTION: kind}) from error
 
     def _await(self, awaitable: Any, outer: Future[Any] | None = None) -> Any:
         async def whole() -> Any:
@@ -143,7 +156,7 @@ class Embodiment:
             ProviderError: what the method raises, in the form of `begin`.
         """
         try:
-            yield from self._parts(getattr(self.provider, method.name)(**arguments))
+            yield from self._parts(self._called(method, arguments))
         except Exception as error:  # told as what it is
             raise foreign(error, method.name) from error
 
@@ -191,6 +204,17 @@ class Embodiment:
         except FutureTimeoutError:
             return False
         return future.done()
+
+
+def _takes(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
+    """Whether the parameters of *function* fit, as far as that can be known."""
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError:
+        return False
+    except ValueError:
+        pass
+    return True
 
 
 def create(make: Callable[[Mapping[str, Any]], object], config: Mapping[str, Any], seconds: float | None) -> object:

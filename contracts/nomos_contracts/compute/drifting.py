@@ -242,7 +242,7 @@ class DriftContract(Contract):
         *fields: str,
         among: Iterable[str] = (),
     ) -> None:
-        records = [record_of(one, "spec", "is_spot", *fields) for one in recorded]
+        records = [record_of(one, "spec", *fields) for one in recorded]
         ids = {one.id for one in recorded} | set(among)
         full = {part: wanted.get(part, set[str]()) for part in PARTS}
 

@@ -49,7 +49,8 @@ class HeartbeatTask:
         last_run: when it was last done, in milliseconds since the epoch.
         params: arguments. `reconcile_instances` takes ``expected``, a list of maps with ``id`` and any further fields
             of an instance; its result holds ``missing``, ``extra`` and ``changed``, each a list of ids. An instance
-            that is terminated, or on its way there, is missing.
+            that is terminated, or on its way there, is missing; one that shows another value in a field of its
+            record is changed.
     """
 
     type: str
@@ -97,7 +98,7 @@ class LifecycleHooks(Protocol):
     """What a host calls around the life of a provider."""
 
     async def on_startup(self) -> None:
-        """Make ready; a `ProviderError` makes the registration fail."""
+        """Make ready; a `ProviderError` makes the registration fail. The other methods do not depend on it."""
         ...
 
     async def on_shutdown(self) -> None:

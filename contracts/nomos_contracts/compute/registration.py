@@ -7,10 +7,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_type_hints
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import fleet_of
+from nomos_contracts.compute.instances import SpawnOptions
 from nomos_contracts.compute.leftovers import Leftovers
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
@@ -19,6 +20,14 @@ from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
 from nomos_proto.errors import ProviderError
 
 NONSENSE: tuple[Mapping[str, Any], ...] = ({"nomos": 1}, {"": None}, {"options": "nonsense", "id": []})
+
+TEXTS: tuple[str, ...] = tuple(
+    sorted(
+        {name for name, hint in get_type_hints(SpawnOptions).items() if hint in {str, str | None}}
+        | {"provider_id", "request_id", "name"}
+    )
+)
+"""Arguments that are texts wherever the interface has them; a workflow may take them by the same names."""
 
 
 def _subject(provider: InterfaceProvider, part: str, what: str) -> Any:
@@ -96,12 +105,15 @@ class RegistrationContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """With INVALID_SPEC, before anything is done."""
+        """With INVALID_SPEC, before anything is done: what nobody asks for, and what is there and of another kind."""
         workflows: Mapping[str, Any] = _subject(nomos_provider, "workflows", "workflows of its own")
+        # What no workflow can mean, though it may be looked up in a set, under each name alone and under all of them.
+        odd = (f"nomos-{nomos_random.getrandbits(64):016x}", nomos_random.getrandbits(32))
+        nonsense = (*NONSENSE, *({name: odd} for name in TEXTS), dict.fromkeys(TEXTS, odd))
 
         def refused() -> bool:
             for name, one in workflows.items():
-                for arguments in NONSENSE:
+                for arguments in nonsense:
                     _expect_refusal(name, one, arguments)
             return True
 
@@ -131,8 +143,8 @@ def _expect_refusal(name: str, workflow: Any, arguments: Mapping[str, Any]) -> N
         workflow.validate_input(dict(arguments))
     except ProviderError as error:
         if error.code != "INVALID_SPEC":
-            raise Violation(f"{name} refuses {arguments} with INVALID_SPEC", error.code) from error
+            raise Violation(f"{name} refuses {shorten(arguments)} with INVALID_SPEC", error.code) from error
     except Exception as error:
-        raise Violation(f"{name} refuses {arguments} with INVALID_SPEC", f"raised {error!r}") from error
+        raise Violation(f"{name} refuses {shorten(arguments)} with INVALID_SPEC", f"raised {error!r}") from error
     else:
-        raise Violation(f"{name} refuses {arguments}", "it takes them")
+        raise Violation(f"{name} refuses {shorten(arguments)}", "it takes them")

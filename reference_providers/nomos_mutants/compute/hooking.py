@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,7 +12,6 @@ from nomos_contracts.compute.interface import (
     HeartbeatExpectations,
     HeartbeatReceipts,
     HeartbeatTask,
-    ListFilter,
     ProviderError,
     ReceiptStatus,
     TaskReceipt,
@@ -18,8 +19,11 @@ from nomos_contracts.compute.interface import (
 from nomos_mutants.compute.original import Original, mutant
 from nomos_reference.compute.memory import MemoryHooks
 
+MINUTE = 60_000
+"""In milliseconds."""
 
-class _Hooks(MemoryHooks):
+
+class ChangedHooks(MemoryHooks):
     """Changes expectations and receipts."""
 
     def ask(self, expectations: HeartbeatExpectations) -> HeartbeatExpectations:
@@ -42,7 +46,7 @@ def hooked(
     hooks: type[MemoryHooks], clause_id: str, variant: str = "", *, defect: str, also: Iterable[str] = ()
 ) -> type[Original]:
     """Return the mutant that has these hooks."""
-    body = {"hooks_type": hooks, "__module__": __name__, "__doc__": hooks.__doc__}
+    body = {"hooks_type": hooks, "__module__": hooks.__module__, "__doc__": hooks.__doc__}
     found: type[Original] = mutant(clause_id, variant, defect=defect, also=also)(
         type(hooks.__name__, (Original,), body)
     )
@@ -60,7 +64,7 @@ class _StartsNever(MemoryHooks):
 StartsNever = hooked(_StartsNever, "CMP-HOOK-001", defect="on_startup fails")
 
 
-class _OneForEachType(_Hooks):
+class _OneForEachType(ChangedHooks):
     """Keeps receipts in a map by type."""
 
     async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
@@ -72,7 +76,7 @@ class _OneForEachType(_Hooks):
 OneForEachType = hooked(_OneForEachType, "CMP-HOOK-002", defect="two tasks of one type have one receipt")
 
 
-class _NoReason(_Hooks):
+class _NoReason(ChangedHooks):
     """Says nothing where it skips a priority."""
 
     def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
@@ -83,7 +87,7 @@ class _NoReason(_Hooks):
 NoReason = hooked(_NoReason, "CMP-HOOK-002", "reason", defect="a task of low priority is deferred without a reason")
 
 
-class _NoResult(_Hooks):
+class _NoResult(ChangedHooks):
     """Completes without a result."""
 
     def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
@@ -94,7 +98,7 @@ class _NoResult(_Hooks):
 NoResult = hooked(_NoResult, "CMP-HOOK-003", defect="a health check has no result")
 
 
-class _Once(_Hooks):
+class _Once(ChangedHooks):
     """Reconciles once."""
 
     def __init__(self, provider: Any) -> None:
@@ -102,8 +106,8 @@ class _Once(_Hooks):
         self._done = 0
 
     def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
-        """Skip a second reconciliation of nothing."""
-        if receipt.type == "reconcile_instances" and task.params == {"expected": []}:
+        """Skip a second reconciliation of nothing where its host says that there was a first one."""
+        if receipt.type == "reconcile_instances" and task.params == {"expected": []} and task.last_run is not None:
             self._done += 1
             if self._done > 1:
                 return TaskReceipt(receipt.type, ReceiptStatus.SKIPPED, reason="it was done")
@@ -113,7 +117,42 @@ class _Once(_Hooks):
 Once = hooked(_Once, "CMP-HOOK-003", "again", defect="a second reconciliation is skipped")
 
 
-class _FailsUnknown(_Hooks):
+class _DoneLately(ChangedHooks):
+    """Does nothing twice in a minute."""
+
+    def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
+        """Skip what was done a moment ago."""
+        if task.last_run is not None and time.time() * 1000 - task.last_run < MINUTE:
+            return TaskReceipt(receipt.type, ReceiptStatus.SKIPPED, reason="it was done lately")
+        return receipt
+
+
+DoneLately = hooked(_DoneLately, "CMP-HOOK-003", "lately", defect="a task that was done a moment ago is skipped")
+
+
+class _StopsAtFailure(MemoryHooks):
+    """Leaves the rest for later where one fails."""
+
+    async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
+        """Defer what stands after a failure."""
+        made = await super().on_heartbeat(expectations)
+        failed = [at for at, one in enumerate(made.receipts) if one.status is ReceiptStatus.FAILED]
+        kept = made.receipts[: failed[0] + 1] if failed else made.receipts
+        left = made.receipts[len(kept) :]
+        deferred = (TaskReceipt(one.type, ReceiptStatus.DEFERRED, reason="an earlier task failed") for one in left)
+        return replace(made, receipts=(*kept, *deferred))
+
+
+StopsAtFailure = hooked(
+    _StopsAtFailure,
+    "CMP-HOOK-003",
+    "beside",
+    defect="tasks after one that failed are not done",
+    also=("CMP-HOOK-006",),
+)
+
+
+class _FailsUnknown(ChangedHooks):
     """Takes the unknown for a failure."""
 
     def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
@@ -127,7 +166,7 @@ class _FailsUnknown(_Hooks):
 FailsUnknown = hooked(_FailsUnknown, "CMP-HOOK-004", defect="an unknown task is failed")
 
 
-class _AnyCase(_Hooks):
+class _AnyCase(ChangedHooks):
     """Compares without case."""
 
     async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
@@ -143,7 +182,20 @@ class _AnyCase(_Hooks):
 AnyCase = hooked(_AnyCase, "CMP-HOOK-004", "case", defect="the case of a task's type does not count")
 
 
-class _Late(_Hooks):
+class _ByName(ChangedHooks):
+    """Finds the work of a task among its own attributes."""
+
+    def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
+        """Complete whatever has the name of one."""
+        if receipt.status is ReceiptStatus.SKIPPED and hasattr(self, task.type):
+            return TaskReceipt(receipt.type, ReceiptStatus.COMPLETED, result={})
+        return receipt
+
+
+ByName = hooked(_ByName, "CMP-HOOK-004", "attribute", defect="a task with the name of an attribute is completed")
+
+
+class _Late(ChangedHooks):
     """Does not look at the clock."""
 
     def ask(self, expectations: HeartbeatExpectations) -> HeartbeatExpectations:
@@ -154,7 +206,7 @@ class _Late(_Hooks):
 Late = hooked(_Late, "CMP-HOOK-005", defect="the deadline is ignored")
 
 
-class _SecondsLate(_Hooks):
+class _SecondsLate(ChangedHooks):
     """Takes milliseconds for seconds."""
 
     def ask(self, expectations: HeartbeatExpectations) -> HeartbeatExpectations:
@@ -163,6 +215,23 @@ class _SecondsLate(_Hooks):
 
 
 SecondsLate = hooked(_SecondsLate, "CMP-HOOK-005", "unit", defect="the deadline is taken for seconds")
+
+
+class _LooksOnce(MemoryHooks):
+    """Looks at the clock when a heartbeat begins."""
+
+    async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
+        """Do everything, or nothing."""
+        if time.time() * 1000 < expectations.deadline:
+            expectations = replace(expectations, deadline=2**52)
+        return await super().on_heartbeat(expectations)
+
+    async def _health(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        await asyncio.sleep(0.06)
+        return await super()._health(params)
+
+
+LooksOnce = hooked(_LooksOnce, "CMP-HOOK-005", "once", defect="the deadline is looked at once for all tasks")
 
 
 class _RaisesHealth(MemoryHooks):
@@ -187,6 +256,21 @@ class _AlwaysHealthy(MemoryHooks):
 
 AlwaysHealthy = hooked(
     _AlwaysHealthy, "CMP-HOOK-006", "asks", defect="a health check asks nobody", also=("CMP-CHAOS-010",)
+)
+
+
+class _DropsTheRest(MemoryHooks):
+    """Leaves the loop where the vendor is not well."""
+
+    async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
+        """Drop the receipts after that of a health check that failed."""
+        made = await super().on_heartbeat(expectations)
+        ill = [at for at, one in enumerate(made.receipts) if (one.type, one.status) == ("health_check", "failed")]
+        return replace(made, receipts=made.receipts[: ill[0] + 1]) if ill else made
+
+
+DropsTheRest = hooked(
+    _DropsTheRest, "CMP-HOOK-006", "rest", defect="tasks after a health check that failed have no receipt"
 )
 
 
@@ -250,74 +334,3 @@ class _WantsStart(MemoryHooks):
 
 
 WantsStart = hooked(_WantsStart, "CMP-HOOK-008", "start", defect="on_shutdown without a start fails")
-
-
-class _Reconciled(_Hooks):
-    """Changes what reconciliation finds."""
-
-    def found(self, result: dict[str, Any], task: HeartbeatTask) -> dict[str, Any]:
-        """Return the changed result."""
-        return result
-
-    def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
-        """Change it."""
-        if receipt.type != "reconcile_instances" or receipt.result is None:
-            return receipt
-        return replace(receipt, result=self.found(dict(receipt.result), task))
-
-
-class _NoChanges(_Reconciled):
-    """Compares ids alone."""
-
-    def found(self, result: dict[str, Any], task: HeartbeatTask) -> dict[str, Any]:
-        """Find no changes."""
-        return {**result, "changed": []}
-
-
-NoChanges = hooked(
-    _NoChanges, "CMP-HOOK-009", defect="reconciliation does not see what changed", also=("CMP-CHAOS-002",)
-)
-
-
-class _NoExtras(_Reconciled):
-    """Looks one way."""
-
-    def found(self, result: dict[str, Any], task: HeartbeatTask) -> dict[str, Any]:
-        """Find no extras."""
-        return {**result, "extra": []}
-
-
-NoExtras = hooked(
-    _NoExtras,
-    "CMP-HOOK-009",
-    "extra",
-    defect="reconciliation does not see what is extra",
-    also=("CMP-CHAOS-003", "CMP-CHAOS-004"),
-)
-
-
-class _TerminatedIsThere(MemoryHooks):
-    """Takes what is terminated for there."""
-
-    async def _reconcile(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = dict(await super()._reconcile(params))
-        listed = await self._provider.list(ListFilter(include_terminated=True))
-        found["missing"] = [one for one in found["missing"] if one not in {each.id for each in listed}]
-        return found
-
-
-TerminatedIsThere = hooked(
-    _TerminatedIsThere, "CMP-HOOK-009", "missing", defect="reconciliation takes what is terminated for there"
-)
-
-
-class _ChangesAll(_Reconciled):
-    """Compares with fields that are not recorded."""
-
-    def found(self, result: dict[str, Any], task: HeartbeatTask) -> dict[str, Any]:
-        """Find changes in all that is there."""
-        ids = [one["id"] for one in (task.params or {}).get("expected", ())]
-        return {**result, "changed": [one for one in ids if one not in result["missing"]]}
-
-
-ChangesAll = hooked(_ChangesAll, "CMP-HOOK-009", "all", defect="reconciliation sees changes where there are none")

@@ -62,6 +62,13 @@ class _RawValidation(SpawnInstance):
         super().validate_input(arguments)
 
 
+class _Present(SpawnInstance):
+    def validate_input(self, arguments: Mapping[str, Any], /) -> None:
+        """See that everything is there that it wants."""
+        if "snapshot_id" not in arguments:
+            super().validate_input(arguments)
+
+
 class _RawCompensation(SpawnInstance):
     async def compensate(self, arguments: Mapping[str, Any], output: Mapping[str, Any] | None, /) -> None:
         """Take the output for there."""
@@ -85,6 +92,7 @@ Taking = flowing(_Taking, "CMP-REG-003", defect="a workflow takes any input")
 RawValidation = flowing(
     _RawValidation, "CMP-REG-003", "raw", defect="a workflow refuses input with an exception of the language"
 )
+Present = flowing(_Present, "CMP-REG-003", "kind", defect="a workflow takes a value of any kind where one is there")
 RawCompensation = flowing(_RawCompensation, "CMP-REG-004", defect="a workflow cannot be taken back without an output")
 
 

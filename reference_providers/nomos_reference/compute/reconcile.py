@@ -9,7 +9,7 @@ from typing import Any
 from nomos_contracts.compute.interface import InstanceStatus, ProviderInstance
 
 GONE = frozenset({InstanceStatus.TERMINATING, InstanceStatus.TERMINATED})
-COMPARED = frozenset(field.name for field in fields(ProviderInstance)) - {"id", "metadata"}
+COMPARED = frozenset(field.name for field in fields(ProviderInstance)) - {"id"}
 
 
 @dataclass(frozen=True)

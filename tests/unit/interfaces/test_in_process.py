@@ -58,6 +58,27 @@ def test_a_method_that_wants_to_end_the_process_ends_its_call_only(face: InProce
     assert face.invoke("find", id="p-1").ok
 
 
+class Renamed:
+    """Has the parameters of its methods under other names."""
+
+    async def find(self, parcel: str) -> None:
+        raise AssertionError(parcel)
+
+    def count(self) -> int:
+        return int("p-1", base="ten")  # type: ignore[call-overload, no-any-return] # a TypeError of its own
+
+
+def test_a_method_with_other_parameters_is_told_by_which_names_it_is_called() -> None:
+    face = InProcessFace(Renamed(), INTERFACE)
+    answer = face.invoke("find", id="p-1")
+    assert answer.message == "find cannot be called with id: arguments come by the names that the interface gives"
+    assert (answer.code, answer.details) == ("UNKNOWN", {"exception": "builtins.TypeError"})
+    own = face.invoke("count")
+    assert (own.code, own.details) == ("UNKNOWN", {"exception": "builtins.TypeError"})
+    assert "cannot be called" not in own.message
+    face.close()
+
+
 def test_a_coroutine_that_is_given_up_is_cancelled(face: InProcessFace, office: Office) -> None:
     face.invoke("linger", timeout=0.05, seconds=60.0)
     face.close()
