@@ -12,8 +12,9 @@ from typing import Final
 from nomos_contracts.compute.absence import absent
 from nomos_contracts.compute.fleet import code_of, shaped, told
 from nomos_contracts.compute.interface import BootstrapConfig, BootstrapScript, FeatureName
+from nomos_contracts.compute.plans import Plan, ScriptError
 from nomos_contracts.compute.sandbox import Execution, NoSandboxError, execute
-from nomos_contracts.compute.scripts import Plan, ScriptError, parse
+from nomos_contracts.compute.scripts import parse
 from nomos_contracts.compute.texts import plain_text
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Blocked, Violation

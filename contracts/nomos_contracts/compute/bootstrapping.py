@@ -30,8 +30,9 @@ from nomos_contracts.compute.attacks import (
 )
 from nomos_contracts.compute.fleet import bootstrap, code_of, shaped, told
 from nomos_contracts.compute.interface import BootstrapConfig, BootstrapFeature, FeatureName
+from nomos_contracts.compute.plans import ScriptError
 from nomos_contracts.compute.sandbox import Execution
-from nomos_contracts.compute.scripts import ScriptError, parse
+from nomos_contracts.compute.scripts import parse
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Violation, shorten

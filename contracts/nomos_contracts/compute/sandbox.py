@@ -21,7 +21,7 @@ from shlex import quote
 from typing import Final
 
 from nomos_contracts.compute.machine import FAKE, RUNNERS, SYSTEM, furnish
-from nomos_contracts.compute.scripts import Plan
+from nomos_contracts.compute.plans import PLAIN_MODE, Plan
 
 SECONDS: Final = 15.0
 """A script whose commands are all stand-ins takes far less."""
@@ -213,7 +213,7 @@ def _steps(plan: Plan, folder: Path) -> Iterator[str]:
             places[path] = str(part)
             continue
         yield f"mkdir -p -- {quote(str(Path(path).parent))} && cp {quote(str(part))} {quote(path)}"
-        yield f"chmod 0755 {quote(path)}"
+        yield f"chmod {plan.modes.get(path, PLAIN_MODE):04o} {quote(path)}"
     # One that fails does not keep cloud-init or systemd from the next.
     yield "failed=0"
     for one in plan.commands:
