@@ -132,7 +132,7 @@ func (b *bootstrap) shell() string {
 	for _, name := range keys(b.environment) {
 		lines = append(lines, "export "+name+"="+quoted(b.environment[name]))
 	}
-	lines = append(lines, `folder="$(mktemp -d)"`, `cd "$folder"`)
+	lines = append(lines, `cd "$(mktemp -d)"`)
 	for _, one := range b.features {
 		lines = append(lines, ": feature "+quoted(one.name)+" "+quoted(one.version))
 		for _, key := range keys(one.config) {

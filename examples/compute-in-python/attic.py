@@ -79,16 +79,16 @@ class Attic:
         if cfg.init_checksum not in (None, hashlib.sha256(user.encode()).hexdigest()):
             raise error("init_checksum: is not that of init_script", "INVALID_SPEC")
         lines = ["#!/bin/sh", "set -eu", 'cd "$(mktemp -d)"']
-        lines += [f"export {name}={quote(value)}" for name, value in sorted(cfg.environment.items())]
+        env = " ".join(["env", *(quote(f"{name}={value}") for name, value in sorted(cfg.environment.items()))])
         for feature in cfg.features:
             if feature.name not in INSTALL:
                 raise error(f"features: the attic has no {feature.name}", "UNSUPPORTED_OPERATION")
             settings = [text for pair in sorted((feature.config or {}).items()) for text in pair]
             lines += [": " + " ".join(map(quote, [feature.version or "", *settings])), INSTALL[feature.name]]
         lines += [f"curl -fsSL -o agent -- {quote(cfg.agent_url)}", "chmod 0700 agent"]
-        lines += [f"printf %s {quote(user)} > init.sh", "sh ./init.sh"]
-        lines += [f"NOMOS_REGISTRATION_TOKEN={quote(cfg.registration_token)} ./agent {quote(cfg.control_plane_url)}"]
-        content = "\n".join(lines) + "\n"
+        lines += [f"printf %s {quote(user)} > init.sh", f"{env} /bin/sh ./init.sh"]
+        token = f"NOMOS_REGISTRATION_TOKEN={quote(cfg.registration_token)}"
+        content = "\n".join([*lines, f"{token} {env} ./agent {quote(cfg.control_plane_url)}", ""])
         if "\0" in content:
             raise error("a value holds a NUL character", "INVALID_SPEC")
         checksum = hashlib.sha256(content.encode()).hexdigest()

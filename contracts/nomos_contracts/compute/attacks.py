@@ -12,8 +12,9 @@ from typing import Final
 from nomos_contracts.compute.absence import absent
 from nomos_contracts.compute.fleet import code_of, shaped, told
 from nomos_contracts.compute.interface import BootstrapConfig, BootstrapScript, FeatureName
+from nomos_contracts.compute.plans import Plan, ScriptError
 from nomos_contracts.compute.sandbox import Execution, NoSandboxError, execute
-from nomos_contracts.compute.scripts import Plan, ScriptError, parse
+from nomos_contracts.compute.scripts import parse
 from nomos_contracts.compute.texts import plain_text
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Blocked, Violation
@@ -26,11 +27,30 @@ HOST_FEATURES: Final = (FeatureName.DOCKER,)
 
 PLAIN_VALUES: Final = (
     "plain", "", " two  words ", "a=b", "ü ∞ \U0001f600", "*", "~", "-n", "100%", "a#b", "key: [value]", "{}",
-    "tab\there", "https://example.com/?a=1&b=2", "C:\\Temp\\new", "yes", "0123", "@", "a,b;c",
+    "tab\there", "e\u0301 \u212b", "a\u2028b\u2029c", "\ufeffd",
+    "https://example.com/?a=1&b=2", "C:\\Temp\\new", "yes", "0123", "@", "a,b;c",
 )  # fmt: skip
-QUOTES: Final = ("a'b", 'a"b', "a`b", "a\\", "a\\'b", "'''", '"""', "$x ${x} $", "!x", "a\\nb", "'\"'\"'", "%s%d\\x41")
-LINES: Final = ("a\nb", "\n", "a\r\nb", "\nEOF\n", "a\n\n\nb\n")
-BAD_NAMES: Final = ("a b", "a;touch {}", "a$(touch {})", "1a", "a-b", "a=b", "", "a\ntouch {}", "`touch {}`", "é")
+QUOTES: Final = (
+    "a'b", 'a"b', "a`b", "a\\", "a\\'b", "'''", '"""', "$x ${x} $", "!x", "a\\nb", "'\"'\"'", "%s%d\\x41",
+    "$$ $& $1 $' \\1",
+)  # fmt: skip
+LINES: Final = ("a\nb", "\n", "a\r\nb", "\nEOF\n", "a\n\n\nb\n", "a\x85b\x0cc\x0bd\x1ce", "\x1b[1mf\x1b[0m\r")
+SIGNS: Final = (
+    "$$ $& $1 $' $` $0", "\\1 \\g<0> \\n", "%(a)s %d {b} {{c}} <%= d %> @e@ ${f:-g} #{h} [[i]]",
+    "e\u0301 \u212b \u2126", "a\u2028b\u2029c", "\ufeffd", "  blanks  ", "\ttabs\t", "a\\", "!! ^a^b !$",
+    "&amp; <a> ]]> <!-- -->", "\U0001f600 \u200b\u202e",
+    "---", "...", "- a: b", "", "", "key: |",
+)  # fmt: skip
+"""Lines of a user's script that are something else in templates, markup and languages; none has a control character."""
+CONTROLS: Final = (
+    "line\r", "\r", "a\rb", "\x1b[1mbold\x1b[0m",
+    *(f"a{chr(number)}b" for number in (*range(2, 9), *range(11, 13), *range(14, 32), 0x85, 0x9b)),
+)  # fmt: skip
+"""Lines with control characters, without those that bash itself has uses for."""
+BAD_NAMES: Final = (
+    "a b", "a;touch {}", "a$(touch {})", "1a", "a-b", "a=b", "", "a\ntouch {}", "`touch {}`", "é",
+    "A\n", "\nA", "A ", "A.b", "A+", "A[0]", "A\u0663", "\uff21", "A:b", "-n", "A\r",
+)  # fmt: skip
 
 
 def attacks(canary: str, delimiters: tuple[str, ...] = ()) -> Iterator[str]:
@@ -54,6 +74,8 @@ def attacks(canary: str, delimiters: tuple[str, ...] = ()) -> Iterator[str]:
         f"\\\n{touch}",
     )
     yield from (f'}}"; {touch}; {{"', f"')); {touch}; (('", f"]]> ; {touch}", f"\"'`; {touch} #", f"${{x:-$({touch})}}")
+    # What is left where a filter takes the beginning of a substitution out once.
+    yield f"$$(({touch})"
     for name in (*delimiters, "EOF", "END", "HEREDOC", "SCRIPT", "INIT", "ENVEOF", "__EOF__"):
         yield f"\n{name}\n{touch}\n"
 
@@ -144,11 +166,11 @@ class Trial:
         self._texts.append("")
         return f"{self.scratch}/out/canary-{len(self._texts) - 1}-"
 
-    def try_one(self, make: Callable[[str], BootstrapConfig], what: str) -> None:
-        """Try one text, made of the path of its canary; it may be refused."""
+    def try_one(self, make: Callable[[str], BootstrapConfig], what: str) -> bool:
+        """Try one text, made of the path of its canary; it may be refused. Returns whether it was taken."""
         canary = self._canary()
         self._texts[-1] = what
-        self._take(make(canary), what)
+        return self._take(make(canary), what)
 
     def try_groups(
         self, make: Callable[[Sequence[str]], BootstrapConfig], what: str, delimiters: tuple[str, ...]
@@ -172,19 +194,20 @@ class Trial:
             raise Violation(f"{what} are taken, or refused with INVALID_SPEC", told(answer), answer)
         return answer.ok
 
-    def expect_silence(self) -> None:
-        """Run all of them.
+    def expect_silence(self) -> Execution | None:
+        """Run all of them; returns how they ended.
 
         Raises:
             Violation: a text ran.
         """
         if not self._plans:
-            return
-        run(self.scratch, *(plan for plan, _ in self._plans))
-        canaries = sorted(one.name for one in (self.scratch / "out").glob("canary-*"))
+            return None
+        done = run(self.scratch, *(plan for plan, _ in self._plans))
+        canaries = sorted(one.name for one in (self.scratch / "out").glob("canary-[0-9]*-*"))
         if canaries:
             culprit = self._texts[int(canaries[0].split("-")[1])]
             shown = next(
                 (answer for _, answer in self._plans if canaries[0] in repr(answer.request)), self._plans[0][1]
             )
             raise Violation(f"{culprit!r} stays what it is", "it ran", shown)
+        return done

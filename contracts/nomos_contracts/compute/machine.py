@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from nomos_contracts.compute.scripts import Plan
+from nomos_contracts.compute.plans import Plan
 from nomos_contracts.compute.substitutes import MARK, RAN, RUNNER, STAND_IN, UNPACKER
 
 SYSTEM: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -21,7 +21,7 @@ from shlex import quote
 from typing import Final
 
 from nomos_contracts.compute.machine import FAKE, RUNNERS, SYSTEM, furnish
-from nomos_contracts.compute.scripts import Plan
+from nomos_contracts.compute.plans import PLAIN_MODE, Plan
 
 SECONDS: Final = 15.0
 """A script whose commands are all stand-ins takes far less."""
@@ -106,6 +106,7 @@ def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "", agent: str
     tools = furnish(scratch, plans, agent=agent, isolated=bool(command))
     lines = _driver(plans, scratch, tools, isolated=bool(command))
     driver.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    limit = SECONDS + len(plans)
     with (scratch / "output").open("wb") as output:
         process = subprocess.Popen(
             [*command, "/bin/sh", str(driver)],
@@ -116,7 +117,7 @@ def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "", agent: str
             start_new_session=True,
         )
         try:
-            code = process.wait(SECONDS)
+            code = process.wait(limit)
         except subprocess.TimeoutExpired:
             code = -signal.SIGKILL
         finally:
@@ -129,7 +130,7 @@ def execute(plans: Sequence[Plan], scratch: Path, *, allow: str = "", agent: str
         raise NoSandboxError(f"its mount namespaces cannot be furnished: {said[-300:].strip() or f'exit {code}'}")
     if code == -signal.SIGKILL:
         with (scratch / "notes").open("a", encoding="utf-8") as notes:
-            notes.write(f"the script did not end within {SECONDS:g} s\n")
+            notes.write(f"the script did not end within {limit:g} s\n")
     return Execution(
         code,
         said[-4000:],
@@ -213,7 +214,7 @@ def _steps(plan: Plan, folder: Path) -> Iterator[str]:
             places[path] = str(part)
             continue
         yield f"mkdir -p -- {quote(str(Path(path).parent))} && cp {quote(str(part))} {quote(path)}"
-        yield f"chmod 0755 {quote(path)}"
+        yield f"chmod {plan.modes.get(path, PLAIN_MODE):04o} {quote(path)}"
     # One that fails does not keep cloud-init or systemd from the next.
     yield "failed=0"
     for one in plan.commands:

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Final
 
 from nomos_contracts.compute.interface import BootstrapFormat, BootstrapScript
-from nomos_contracts.compute.scripts import Plan, ScriptError, parse
+from nomos_contracts.compute.plans import Plan, ScriptError
+from nomos_contracts.compute.scripts import parse
 from nomos_contracts.violation import Blocked
 
 DEPTH: Final = 3

@@ -20,7 +20,7 @@ def script(content: str, form: BootstrapFormat = BootstrapFormat.SHELL) -> Boots
     return BootstrapScript(content, form, hashlib.sha256(content.encode()).hexdigest())
 
 
-class _Written(Original):
+class Written(Original):
     """Changes configuration and script."""
 
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
@@ -40,7 +40,7 @@ class _Written(Original):
 @mutant(
     "CMP-BOOT-001", defect="a configuration without a user's script is refused", also=("CMP-FLAG-103", "CMP-FLAG-109")
 )
-class WantsScript(_Written):
+class WantsScript(Written):
     """Reads a field without looking whether it is there."""
 
     def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
@@ -55,7 +55,7 @@ class WantsScript(_Written):
         return super().order(replace(options, bootstrap=plain))
 
 
-class _Hashed(Original):
+class Hashed(Original):
     """Changes the checksum."""
 
     def checksum(self, content: str, right: str) -> str:
@@ -69,7 +69,7 @@ class _Hashed(Original):
 
 
 @mutant("CMP-BOOT-002", defect="the checksum is in capitals")
-class Capitals(_Hashed):
+class Capitals(Hashed):
     """Formats by %X."""
 
     def checksum(self, content: str, right: str) -> str:
@@ -78,7 +78,7 @@ class Capitals(_Hashed):
 
 
 @mutant("CMP-BOOT-002", "empty", defect="the checksum is not empty, and that is all")
-class SomeChecksum(_Hashed):
+class SomeChecksum(Hashed):
     """Hashes the length."""
 
     def checksum(self, content: str, right: str) -> str:
@@ -87,7 +87,7 @@ class SomeChecksum(_Hashed):
 
 
 @mutant("CMP-BOOT-002", "stripped", defect="the checksum is that of the script without its last line end")
-class Stripped(_Hashed):
+class Stripped(Hashed):
     """Hashes before it adds the last line end."""
 
     def checksum(self, content: str, right: str) -> str:
@@ -96,7 +96,7 @@ class Stripped(_Hashed):
 
 
 @mutant("CMP-BOOT-002", "latin", defect="the checksum of letters beyond ASCII is that of another encoding")
-class Latin(_Hashed):
+class Latin(Hashed):
     """Encodes by the locale."""
 
     def checksum(self, content: str, right: str) -> str:
@@ -105,7 +105,7 @@ class Latin(_Hashed):
 
 
 @mutant("CMP-BOOT-003", defect="a quote in a user's script breaks the syntax")
-class BrokenSyntax(_Written):
+class BrokenSyntax(Written):
     """Has a template that knows one quote only."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -114,7 +114,7 @@ class BrokenSyntax(_Written):
 
 
 @mutant("CMP-BOOT-003", "heading", defect="the first line is no interpreter")
-class NoHeading(_Written):
+class NoHeading(Written):
     """Begins with an empty line."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -123,7 +123,7 @@ class NoHeading(_Written):
 
 
 @mutant("CMP-BOOT-003", "cloud-init", defect="the user data has a key that cloud-init does not know")
-class UnknownKey(_Written):
+class UnknownKey(Written):
     """Misspells runcmd."""
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -135,7 +135,7 @@ class UnknownKey(_Written):
 
 
 @mutant("CMP-BOOT-003", "ignition", defect="the Ignition document has no version")
-class NoVersion(_Written):
+class NoVersion(Written):
     """Forgets the version."""
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -147,7 +147,7 @@ class NoVersion(_Written):
 
 
 @mutant("CMP-BOOT-004", defect="each script has a number of its own")
-class Numbered(_Written):
+class Numbered(Written):
     """Stamps scripts."""
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -160,7 +160,7 @@ class Numbered(_Written):
 
 
 @mutant("CMP-BOOT-004", "order", defect="variables stand in the order in which they were given")
-class AsGiven(_Written):
+class AsGiven(Written):
     """Does not sort."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -169,7 +169,7 @@ class AsGiven(_Written):
 
 
 @mutant("CMP-BOOT-005", defect="the registration token is not in the script")
-class NoToken(_Written):
+class NoToken(Written):
     """Forgets the token."""
 
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
@@ -178,7 +178,7 @@ class NoToken(_Written):
 
 
 @mutant("CMP-BOOT-005", "feature", defect="features are ignored")
-class NoFeatures(_Written):
+class NoFeatures(Written):
     """Left for later."""
 
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
@@ -187,7 +187,7 @@ class NoFeatures(_Written):
 
 
 @mutant("CMP-BOOT-006", defect="variables lose blanks at their ends")
-class TrimmedValues(_Written):
+class TrimmedValues(Written):
     """Trims values."""
 
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
@@ -196,7 +196,7 @@ class TrimmedValues(_Written):
 
 
 @mutant("CMP-BOOT-006", "empty", defect="empty variables are left out")
-class NoEmptyValues(_Written):
+class NoEmptyValues(Written):
     """Tests values for truth."""
 
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
@@ -205,7 +205,7 @@ class NoEmptyValues(_Written):
 
 
 @mutant("CMP-BOOT-006", "twice", defect="the user's script runs twice", also=())
-class RunsTwice(_Written):
+class RunsTwice(Written):
     """Runs it before and after the agent starts."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -214,7 +214,7 @@ class RunsTwice(_Written):
 
 
 @mutant("CMP-BOOT-006", "early", defect="the user's script runs before the agent is there")
-class RunsEarly(_Written):
+class RunsEarly(Written):
     """Downloads the agent last."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -224,7 +224,7 @@ class RunsEarly(_Written):
 
 
 @mutant("CMP-BOOT-006", "agent", defect="the agent runs without the variables")
-class AgentWithout(_Written):
+class AgentWithout(Written):
     """Exports them to the user's script alone."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -234,7 +234,7 @@ class AgentWithout(_Written):
 
 
 @mutant("CMP-BOOT-006", "executed", defect="what stands behind a semicolon in a value is taken for a command")
-class ExecutesWords(_Written):
+class ExecutesWords(Written):
     """Quotes values with blanks and quotes alone."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -253,7 +253,7 @@ def _exports(content: str, cfg: BootstrapConfig, form: str) -> str:
 
 
 @mutant("CMP-BOOT-007", defect="values of variables stand in double quotes", also=("CMP-BOOT-003",))
-class DoubleQuotes(_Written):
+class DoubleQuotes(Written):
     """Writes values unquoted."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -267,7 +267,7 @@ class DoubleQuotes(_Written):
     defect="in double quotes backslash and quote are escaped, $ and backquotes are not",
     also=("CMP-BOOT-006",),
 )
-class HalfEscaped(_Written):
+class HalfEscaped(Written):
     """Escapes as JSON does."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -279,7 +279,7 @@ class HalfEscaped(_Written):
 
 
 @mutant("CMP-BOOT-007", "heredoc", defect="variables stand in a heredoc that a value can close", also=("CMP-BOOT-006",))
-class ClosableEnvironment(_Written):
+class ClosableEnvironment(Written):
     """Writes a file of variables by a fixed heredoc, and reads it."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -292,7 +292,7 @@ class ClosableEnvironment(_Written):
 
 
 @mutant("CMP-BOOT-008", defect="the agent's address stands in double quotes")
-class AddressByHalf(_Written):
+class AddressByHalf(Written):
     """Trusts addresses."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -301,7 +301,7 @@ class AddressByHalf(_Written):
 
 
 @mutant("CMP-BOOT-008", "token", defect="the token stands without quotes where it has no blank")
-class TokenUnquoted(_Written):
+class TokenUnquoted(Written):
     """Knows what tokens look like."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -312,7 +312,7 @@ class TokenUnquoted(_Written):
 
 
 @mutant("CMP-BOOT-008", "feature", defect="the version of a feature is not quoted")
-class VersionUnquoted(_Written):
+class VersionUnquoted(Written):
     """Trusts versions."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -324,7 +324,7 @@ class VersionUnquoted(_Written):
 
 
 @mutant("CMP-BOOT-009", defect="the user's script stands in a heredoc with a fixed end")
-class ClosableScript(_Written):
+class ClosableScript(Written):
     """Writes it by `cat <<'INIT_SCRIPT_EOF'`."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -335,7 +335,7 @@ class ClosableScript(_Written):
 
 
 @mutant("CMP-BOOT-009", "printf", defect="the user's script is the format of printf", also=("CMP-BOOT-006",))
-class ScriptAsFormat(_Written):
+class ScriptAsFormat(Written):
     """Leaves out the %s."""
 
     def after(self, content: str, cfg: BootstrapConfig) -> str:
@@ -359,7 +359,7 @@ class AnyName(Original):
 
 
 @mutant("CMP-BOOT-011", defect="the checksum of the user's script is ignored")
-class NoCheck(_Written):
+class NoCheck(Written):
     """Left for later."""
 
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
@@ -368,7 +368,7 @@ class NoCheck(_Written):
 
 
 @mutant("CMP-BOOT-011", "refused", defect="a checksum in lowercase hex is never right")
-class WantsCapitals(_Written):
+class WantsCapitals(Written):
     """Compares with capitals."""
 
     def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:

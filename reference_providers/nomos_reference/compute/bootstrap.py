@@ -80,8 +80,7 @@ def _lines(cfg: BootstrapConfig, native: frozenset[FeatureName]) -> Iterator[str
     yield "umask 077"
     for name in sorted(cfg.environment):
         yield f"export {name}={quote(cfg.environment[name])}"
-    yield 'folder="$(mktemp -d)"'
-    yield 'cd "$folder"'
+    yield 'cd "$(mktemp -d)"'
     for feature in cfg.features:
         if feature.name not in native:
             yield f": feature {quote(feature.name.value)} {quote(feature.version or 'latest')}"

@@ -19,8 +19,9 @@ from nomos_contracts.compute import sandbox
 from nomos_contracts.compute.absence import absent
 from nomos_contracts.compute.attacks import delimiters_of
 from nomos_contracts.compute.interface import BootstrapFormat, BootstrapScript
+from nomos_contracts.compute.plans import Plan, ScriptError
 from nomos_contracts.compute.sandbox import NoSandboxError, execute, namespaces
-from nomos_contracts.compute.scripts import Plan, ScriptError, parse
+from nomos_contracts.compute.scripts import parse
 from nomos_contracts.compute.texts import plain_text
 from nomos_contracts.violation import Blocked
 
@@ -28,11 +29,21 @@ needs_namespaces = pytest.mark.skipif(not namespaces(), reason=COMPONENTS["names
 
 
 def script(content: str, form: str = "shell") -> BootstrapScript:
-    return BootstrapScript(content, BootstrapFormat(form), hashlib.sha256(content.encode()).hexdigest())
+    return BootstrapScript(content, BootstrapFormat(form), hashlib.sha256(content.encode(errors="replace")).hexdigest())
 
 
 def shell(text: str) -> Plan:
     return parse(script(f"#!/bin/sh\n{text}"))
+
+
+def stored(source: str) -> str:
+    files = [{"path": "/a", "contents": {"source": source}}]
+    return json.dumps({"ignition": {"version": "3.3.0"}, "storage": {"files": files}})
+
+
+def started(name: str, *lines: str, enabled: bool = True, **others: object) -> str:
+    unit = {"name": name, "enabled": enabled, "contents": "\n".join(lines)}
+    return json.dumps({"ignition": {"version": "3.3.0"}, "systemd": {"units": [unit]}, **others})
 
 
 @pytest.mark.parametrize(
@@ -54,6 +65,30 @@ def shell(text: str) -> Plan:
         ("ignition", '{"ignition": {}}', "ignition.version"),
         ("ignition", '{"ignition": {"version": "3.3.0"}, "storages": {}}', "storages"),
         ("ignition", '{"ignition": {"version": "3.3.0"}, "storage": {"files": [{"path": "a"}]}}', "absolute path"),
+        ("shell", "#!/bin/sh\necho '\ud83d'\n", "half of a character"),
+        ("cloud-init", '#cloud-config\nruncmd: ["echo \\ud83d\\ude00"]\n', "half of a character"),
+        ("cloud-init", '#cloud-config\nwrite_files: [{path: /a, content: "\\udfff"}]\n', "half of a character"),
+        ("cloud-init", "#cloud-config\nfqdn: " + "[" * 5000, "too deeply"),
+        ("cloud-init", "#cloud-config\nfqdn: 2020-99-99\n", "no YAML"),
+        ("cloud-init", "#cloud-config\nfqdn: !!timestamp x\n", "no YAML"),
+        ("cloud-init", "#cloud-config\nfqdn: !!int ''\n", "no YAML"),
+        ("cloud-init", "#cloud-config\nfqdn: \0\n", "no YAML"),
+        ("cloud-init", '#cloud-config\nwrite_files: [{path: "/a\\0"}]\n', "absolute path"),
+        ("cloud-init", "#cloud-config\nwrite_files: [{path: /a, encoding: gz+b64, content: H4sIAAAA}]\n", "not gzip"),
+        ("ignition", "[" * 100_000, "too deeply"),
+        ("ignition", '{"ignition": []}', "ignition is a map"),
+        ("ignition", '{"ignition": {"version": "3.3.0"}, "storage": {"files": 5}}', "files is a list"),
+        ("ignition", '{"ignition": {"version": "3.3.0"}, "storage": {"files": [5]}}', "is a map"),
+        *(
+            ("ignition", stored(source), why)
+            for source, why in (
+                ("data:,printf%20%s", "percent-encoded"),
+                ("data:,ü", "percent-encoded"),
+                ("data:;base64,a", "not base64"),
+                ("ftp://a", "data URL"),
+            )
+        ),
+        ("ignition", started("a.service", "ExecStart=/bin/sh '"), "cannot read the command"),
     ],
 )
 def test_what_its_program_refuses_is_refused_with_the_reason(form: str, content: str, why: str) -> None:
@@ -69,12 +104,41 @@ def test_files_and_commands_are_read_from_each_format() -> None:
     assert parse(script(cloud, "cloud-init")) == Plan(
         {"/opt/a": b"echo a and more of it\n"}, (("sh", "-c", "sh /opt/a\nb"),)
     )
-    unit = {"name": "a.service", "contents": "[Service]\nExecStart=/bin/sh /opt/a 'b c'\n"}
+    contents = "[Service]\nExecStart=/bin/sh /opt/a 'b c'\n[Install]\nWantedBy=multi-user.target\n"
+    unit = {"name": "a.service", "enabled": True, "contents": contents}
     stored = [{"path": "/opt/a", "contents": {"source": f"data:;base64,{coded}"}}]
     document = {"ignition": {"version": "3.3.0"}, "storage": {"files": stored}, "systemd": {"units": [unit]}}
     read = parse(script(json.dumps(document), "ignition"))
     assert read == Plan({"/opt/a": b"echo a and more of it\n"}, (("/bin/sh", "/opt/a", "b c"),))
     assert "echo a" in plain_text(cloud)
+
+
+@pytest.mark.parametrize(
+    ("content", "starts"),
+    [
+        (started("a.service", "ExecStart=/a", "[Install]", "WantedBy=multi-user.target"), True),
+        (started("a.service", "ExecStart=/a", "[Install]", "WantedBy=multi-user.target", enabled=False), False),
+        (started("a.service", "ExecStart=/a"), False),
+        (started("a.service", "ExecStart=/a", enabled=False, storage={"links": [{"path": "/etc/x/a.service"}]}), True),
+        (started("a.service", "ExecStart=/a", enabled=False, storage={"files": [{"path": "/x/20-a.service"}]}), True),
+    ],
+    ids=["enabled", "not enabled", "for nothing", "linked", "named"],
+)
+def test_a_unit_runs_where_systemd_starts_it(content: str, starts: bool) -> None:
+    assert bool(parse(script(content, "ignition")).commands) is starts
+
+
+def test_merged_maps_are_bounded() -> None:
+    levels = "".join(f"l{at}: &l{at} {{<<: [{', '.join([f'*l{at - 1}'] * 9)}]}}\n" for at in range(1, 12))
+    with pytest.raises(ScriptError, match="too large"):
+        parse(script(f"#cloud-config\nl0: &l0 {{a: 1}}\n{levels}", "cloud-init"))
+
+
+@needs_namespaces
+@pytest.mark.parametrize(("mode", "code"), [("0700", 0), ("0644", 126)])
+def test_a_file_has_the_mode_that_it_was_given(mode: str, code: int, tmp_path: Path) -> None:
+    file = f"write_files: [{{path: /opt/a, permissions: '{mode}', content: '#!/bin/sh'}}]"
+    assert execute([parse(script(f"#cloud-config\n{file}\nruncmd: [[/opt/a]]\n", "cloud-init"))], tmp_path).code == code
 
 
 @pytest.mark.parametrize("length", range(6))
