@@ -123,14 +123,11 @@ def attempt(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Attempt:
     Raises:
         Violation: it does not return.
     """
-    what = getattr(call, "__name__", type(call).__name__)
+    what = _name(call)
     box: list[Attempt] = []
 
     def run() -> None:
-        try:
-            box.append(Attempt(what, call(*args, **kwargs)))
-        except BaseException as error:  # noqa: BLE001 # whatever a target raises is a finding
-            box.append(Attempt(what, error=error))
+        box.append(attempt_here(call, *args, **kwargs))
 
     thread = threading.Thread(target=run, name=f"registry-check-{what}", daemon=True)
     thread.start()
@@ -138,6 +135,18 @@ def attempt(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Attempt:
     if not box:
         raise Violation(f"{what} returns", f"nothing within {PATIENCE:g} s")
     return box[0]
+
+
+def attempt_here(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Attempt:
+    """Call something of the target in this thread: where a factory is in another one, whose end is watched."""
+    try:
+        return Attempt(_name(call), call(*args, **kwargs))
+    except BaseException as error:  # noqa: BLE001 # whatever a target raises is a finding
+        return Attempt(_name(call), error=error)
+
+
+def _name(call: Callable[..., Any]) -> str:
+    return str(getattr(call, "__name__", type(call).__name__))
 
 
 def done(call: Callable[..., Value], *args: Any, **kwargs: Any) -> Value:
@@ -162,6 +171,31 @@ def refused(code: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> R
     if not isinstance(found.error, ERRORS[code]) or found.error.code != code:
         raise Violation(f"{found.what} raises {code}", found.words)
     return found.error
+
+
+def refused_config(
+    registry: Registry, factory: Factory, package: str, name: str, config: object, *fields: str
+) -> RegistryError:
+    """Return the error of a configuration that has to be refused before *factory* is called.
+
+    Args:
+        registry: the registry under test.
+        factory: that of the provider.
+        package: where the provider is.
+        name: its name.
+        config: what is wrong.
+        fields: the message has to name one of these; without any, it may say what it likes.
+
+    Raises:
+        Violation: it is not refused, or too late, or the field at fault is not named.
+    """
+    before = len(factory.calls)
+    error = refused("ErrInvalidConfig", registry.create_provider, package, name, config)
+    if len(factory.calls) != before:
+        raise Violation("the factory is not called with a bad configuration", f"called although {fields} is wrong")
+    if fields and not any(field in str(error) for field in fields):
+        raise Violation(f"a message that names {' or '.join(fields)}", str(error))
+    return error
 
 
 def flat(provider_name: str, **fields: Any) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import threading
 import traceback
-from datetime import timedelta
+from collections import ChainMap, OrderedDict, UserDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
-
-from pydantic import Field
 
 from nomos_contracts.clause import clause
 from nomos_contracts.contract import Contract
@@ -21,37 +23,40 @@ from nomos_contracts.registry.bench import (
     attempt,
     done,
     flat,
-    info,
     refused,
+    refused_config,
     registry_of,
 )
-from nomos_contracts.registry.interface import ProviderConfig, ProviderInfo, Registry, RegistryError
+from nomos_contracts.registry.interface import FactoryContext, ProviderConfig, ProviderInfo, Registry
+from nomos_contracts.registry.judging import SCHEMA, WRONG, ModelConfig
 from nomos_contracts.violation import Violation, shorten
 
-SCHEMA = {
-    "type": "object",
-    "properties": {"model": {"type": "string"}, "depth": {"type": "integer", "minimum": 1}},
-    "required": ["model"],
-    "additionalProperties": False,
-}
-"""What a provider of the checks says of its custom fields."""
+
+class _Reader(Mapping[str, Any]):
+    """A mapping that can be read and nothing else, as one over a file or a service is."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
-class ModelConfig(ProviderConfig):
-    """The class of a package with fields of its own."""
-
-    requires_api_key = False
-
-    temperature: float = Field(ge=0, le=2)
-    stop: tuple[str, ...] = ()
-
-
-def _refused_field(registry: Registry, factory: Factory, name: str, config: Any, field: str) -> None:
-    error = refused("ErrInvalidConfig", registry.create_provider, FIRST, name, config)
-    if factory.calls:
-        raise Violation("the factory is not called with a bad configuration", f"called although {field} is wrong")
-    if field not in str(error):
-        raise Violation(f"a message that names {field}", str(error))
+_MAPPINGS: tuple[Callable[[dict[str, Any]], Mapping[str, Any]], ...] = (
+    dict,
+    OrderedDict,
+    UserDict,
+    MappingProxyType,
+    lambda values: ChainMap({}, values),
+    _Reader,
+)
+"""Kinds of mappings in which a configuration comes."""
 
 
 class ConfigurationContract(Contract):
@@ -70,8 +75,8 @@ class ConfigurationContract(Contract):
         for field in ("provider_name", "api_key"):
             without = {key: value for key, value in flat("alpha").items() if key != field}
             for config in (without, {**without, field: ""}, {**without, field: None}):
-                _refused_field(registry, factory, "alpha", config, field)
-        _refused_field(registry, factory, "alpha", {}, "provider_name")
+                refused_config(registry, factory, FIRST, "alpha", config, field)
+        refused_config(registry, factory, FIRST, "alpha", {}, "provider_name")
 
     @clause("REG-CONFIG-002")
     def test_refuses_fields_of_another_type(self, nomos_fresh: Subject) -> None:
@@ -87,20 +92,21 @@ class ConfigurationContract(Contract):
         }
         for field, values in wrong.items():
             for value in values:
-                _refused_field(registry, factory, "alpha", {**flat("alpha"), field: value}, field)
+                refused_config(registry, factory, FIRST, "alpha", {**flat("alpha"), field: value}, field)
         strangers: tuple[object, ...] = (None, 5, "text", [], object())
         for config in strangers:
-            _refused_field(registry, factory, "alpha", config, "configuration")
+            refused_config(registry, factory, FIRST, "alpha", config)  # there is no field to name
 
     @clause("REG-CONFIG-003")
     def test_refuses_the_configuration_of_another_provider(self, nomos_fresh: Subject) -> None:
-        """`provider_name` names another one, which exists."""
+        """`provider_name` names another one, which exists, or almost this one."""
         registry = registry_of(nomos_fresh)
         factory = Factory()
         done(registry.register_provider, FIRST, "alpha", factory)
         done(registry.register_provider, FIRST, "beta", Factory())
-        for config in (flat("beta"), ProviderConfig(**flat("beta"))):
-            _refused_field(registry, factory, "alpha", config, "provider_name")
+        for name in ("beta", "ALPHA", "Alpha", "alphA", "alph", "alphabet", "x.alpha", "alpha.x", "alpha-1"):
+            for config in (flat(name), ProviderConfig.model_validate(flat(name))):
+                refused_config(registry, factory, FIRST, "alpha", config, "provider_name")
 
     @clause("REG-CONFIG-004")
     def test_keeps_other_keys_as_custom_fields(self, nomos_fresh: Subject) -> None:
@@ -108,7 +114,19 @@ class ConfigurationContract(Contract):
         registry = registry_of(nomos_fresh)
         factory = Factory()
         done(registry.register_provider, FIRST, "alpha", factory)
-        custom = {"model": "x-1", "nested": {"list": [1, 2.5, None, {"deep": True}]}, "empty": "", "nothing": None}
+        custom: dict[str, Any] = {
+            "model": "x-1",
+            "nested": {"list": [1, 2.5, None, {"deep": True}], "none": {}},
+            "empty": "",
+            "nothing": None,
+            "off": False,
+            "pair": (1, ("two", [])),
+            "numbered": {1: "one", "2": "two"},
+            "day": date(2026, 2, 28),
+            "raw": b"\x00\xff",
+            "huge": 2**70,
+            "Mixed.Case-Größe": "ß",
+        }
         done(registry.create_provider, FIRST, "alpha", flat("alpha", endpoint="e", timeout=2.5, **custom))
         config = factory.config
         secret = "" if config.api_key is None else config.api_key.get_secret_value()
@@ -119,44 +137,22 @@ class ConfigurationContract(Contract):
         if dict(config.custom_fields) != custom:
             raise Violation(f"custom_fields {custom}", shorten(config.custom_fields))
 
-    @clause("REG-CONFIG-005")
-    def test_judges_custom_fields_by_the_providers_schema(self, nomos_fresh: Subject) -> None:
-        """One that is missing, one of another type, one that the schema does not know; then a good one."""
+    @clause("REG-CONFIG-004")
+    def test_keeps_custom_fields_that_come_as_such(self, nomos_fresh: Subject) -> None:
+        """Under `custom_fields`, beside it, and both at once."""
         registry = registry_of(nomos_fresh)
         factory = Factory()
-        said = ProviderInfo("alpha", "kind", config_schema=SCHEMA)
-        done(registry.register_provider, FIRST, "alpha", factory, info=said)
-        for fields, at in (
-            ({}, "model"),
-            ({"model": 5}, "model"),
-            ({"model": "x", "depth": 0}, "depth"),
-            ({"model": "x", "colour": "red"}, "colour"),
+        done(registry.register_provider, FIRST, "alpha", factory)
+        under, beside = {"model": "x-1", "nested": {"deep": [1]}}, {"colour": "red", "sizes": [1, 2]}
+        for config, wanted in (
+            (flat("alpha", custom_fields=under), under),
+            (flat("alpha", **beside), beside),
+            (flat("alpha", custom_fields=under, **beside), {**under, **beside}),
+            (flat("alpha", custom_fields={}, **beside), beside),
         ):
-            _refused_field(registry, factory, "alpha", flat("alpha", **fields), at)
-        done(registry.create_provider, FIRST, "alpha", flat("alpha", model="x", depth=3))
-
-    @clause("REG-CONFIG-006")
-    def test_reads_configurations_into_the_class_of_the_package(self, nomos_fresh: Subject) -> None:
-        """A package with a field more, judged by its type and its bounds; no `api_key` there."""
-        registry = registry_of(nomos_fresh)
-        done(registry.add_package, "models", config_class=ModelConfig)
-        factory = Factory()
-        done(registry.register_provider, "models", "alpha", factory)
-        for wrong in ({}, {"temperature": 3}, {"temperature": "hot"}):
-            config = {"provider_name": "alpha", **wrong}
-            error = refused("ErrInvalidConfig", registry.create_provider, "models", "alpha", config)
-            if factory.calls or "temperature" not in str(error):
-                raise Violation("a refusal that names temperature, before the factory", str(error))
-        goods: tuple[dict[str, Any], ...] = ({"temperature": 0.5, "colour": "red"}, {"temperature": 0.5, "stop": ["a"]})
-        for good in goods:
-            done(registry.create_provider, "models", "alpha", {"provider_name": "alpha", **good})
-            read = factory.config
-            if not isinstance(read, ModelConfig) or read.stop != tuple(good.get("stop", ())):
-                raise Violation("a configuration of the package's class", shorten(read))
-        done(registry.create_provider, "models", "alpha", ModelConfig(provider_name="alpha", temperature=1))
-        schema = info(registry, "models", "alpha").config_schema
-        if "temperature" not in schema.get("properties", {}):
-            raise Violation("a schema with the field of the package", shorten(schema))
+            done(registry.create_provider, FIRST, "alpha", config)
+            if dict(factory.config.custom_fields) != wanted:
+                raise Violation(f"custom_fields {wanted}", shorten(factory.config.custom_fields))
 
     @clause("REG-CONFIG-007")
     def test_changes_nothing_of_what_it_was_given(self, nomos_fresh: Subject) -> None:
@@ -179,94 +175,98 @@ class ConfigurationContract(Contract):
 
     @clause("REG-CONFIG-008")
     def test_takes_a_configuration_object_as_it_takes_a_mapping(self, nomos_fresh: Subject) -> None:
-        """The factory sees the same either way."""
+        """The factory sees the same from an object and from every kind of mapping, however the timeout is said."""
         registry = registry_of(nomos_fresh)
         factory = Factory()
         done(registry.register_provider, FIRST, "alpha", factory)
-        config = flat("alpha", endpoint="e", timeout="1m30s", model="x")
-        done(registry.create_provider, FIRST, "alpha", dict(config))
-        done(registry.create_provider, FIRST, "alpha", ProviderConfig.model_validate(config))
-        got = [config for _, config in factory.calls]
-        if len(got) != 2 or got[0] != got[1]:
-            raise Violation("the factory gets the same both times", shorten(got))
+        common = flat("alpha", endpoint="e", model="x", nested={"list": [1, {"none": None}]})
+        for timeout in ("1m30s", "250ms", 0.25, 7, timedelta(hours=30, milliseconds=1), None):
+            config = common if timeout is None else {**common, "timeout": timeout}
+            kinds = [kind(config) for kind in _MAPPINGS]
+            _same_from_all(registry, factory, FIRST, [*kinds, ProviderConfig.model_validate(config)])
+
+    @clause("REG-CONFIG-008")
+    def test_takes_a_configuration_object_for_a_class_of_the_package(self, nomos_fresh: Subject) -> None:
+        """Of that class, and of the common one, which has the package's field among its custom fields."""
+        registry = registry_of(nomos_fresh)
+        done(registry.add_package, "models", config_class=ModelConfig)
+        factory = Factory()
+        done(registry.register_provider, "models", "alpha", factory)
+        config = flat("alpha", timeout=0.25, temperature=0.5, stop=["a"], colour="red")
+        objects = [kind.model_validate(config) for kind in (ModelConfig, ProviderConfig)]
+        _same_from_all(registry, factory, "models", [config, *objects])
 
     @clause("REG-CONFIG-009")
     def test_shows_no_secret(self, nomos_fresh: Subject) -> None:
-        """In the errors of bad configurations, of failing factories, and in what a configuration looks like."""
+        """In the errors of failing factories, and in what a configuration looks like."""
         registry = registry_of(nomos_fresh)
 
         def leak(ctx: Any, config: Any) -> Product:
-            raise PermissionError(f"the key {config.api_key.get_secret_value()} was refused")
+            key = config.api_key.get_secret_value()
+            raise PermissionError(f"the key {key} was refused\nas {key}: {{'api_key': {key!r}}}")
 
         done(registry.register_provider, FIRST, "alpha", leak)
         done(registry.register_provider, SECOND, "beta", factory := Factory())
-        for config in (flat("alpha", timeout="soon"), {**flat("alpha"), "api_key": [KEY]}):
-            error = refused("ErrInvalidConfig", registry.create_provider, FIRST, "alpha", config)
-            _without_secret("".join(traceback.format_exception(error, chain=True)))
         error = refused("ErrProviderCreationFailed", registry.create_provider, FIRST, "alpha", flat("alpha"))
-        _without_secret(f"{error} {error!r} {error.details}")
+        _without_secret(f"{error} {error!r} {error.args} {error.reason} {error.details}")
         done(registry.create_provider, SECOND, "beta", flat("beta"))
         _without_secret(f"{factory.config!r} {factory.config}")
+
+    @clause("REG-CONFIG-009")
+    def test_shows_no_secret_of_what_it_refuses(self, nomos_fresh: Subject) -> None:
+        """Refused by each of those who judge: the common fields, the name, the schema, the class, the context."""
+        registry = registry_of(nomos_fresh)
+        done(registry.add_package, "models", config_class=ModelConfig)
+        keyed = {"type": "string", "pattern": "^sk-"}
+        schemas: dict[str, dict[str, Any]] = {
+            "judged": SCHEMA,
+            "keyed": {**SCHEMA, "properties": {**SCHEMA["properties"], "api_key": keyed}},
+        }
+        for name, schema in schemas.items():
+            said = ProviderInfo(name, "kind", config_schema=schema)
+            done(registry.register_provider, FIRST, name, Factory(), info=said)
+        for package in (FIRST, "models"):
+            done(registry.register_provider, package, "plain", Factory())
+        late = FactoryContext(0.0)
+        refusals: list[tuple[str, str, object, FactoryContext | None]] = [
+            (FIRST, "plain", flat("plain", timeout="soon"), None),
+            (FIRST, "plain", flat("plain", endpoint=5, custom_fields="x"), None),
+            (FIRST, "plain", {**flat("plain"), "api_key": [KEY]}, None),
+            (FIRST, "plain", {"api_key": KEY}, None),
+            (FIRST, "plain", flat("other"), None),
+            (FIRST, "plain", ProviderConfig.model_validate(flat("other")), None),
+            (FIRST, "plain", flat("plain", lock=threading.Lock()), None),
+            (FIRST, "plain", flat("plain"), late),
+            (FIRST, "nobody", flat("nobody"), None),
+            ("nowhere", "plain", flat("plain"), None),
+            ("models", "plain", flat("plain", temperature="hot"), None),
+            ("models", "plain", flat("plain", temperature=3), None),
+            (FIRST, "keyed", flat("keyed", model="x"), None),
+            *((FIRST, "judged", flat("judged", **fields), None) for fields, _ in WRONG),
+            (FIRST, "judged", ProviderConfig.model_validate(flat("judged", model=5)), None),
+        ]
+        for package, name, config, ctx in refusals:
+            found = attempt(registry.create_provider, package, name, config, ctx=ctx)
+            if found.error is not None:  # whether it is refused is the subject of other clauses
+                _without_secret("".join(traceback.format_exception(found.error, chain=True)))
+                _without_secret(f"{found.error!r} {vars(found.error)}")
+
+
+def _same_from_all(registry: Registry, factory: Factory, package: str, configs: Sequence[object]) -> None:
+    """Return if *factory* sees the same from each of *configs*, the first of which is a dict.
+
+    Raises:
+        Violation: it does not.
+    """
+    first: ProviderConfig | None = None
+    calls = len(factory.calls)
+    for number, given in enumerate(configs, 1):
+        done(registry.create_provider, package, "alpha", given)
+        first = first or factory.config
+        if factory.config != first or len(factory.calls) != calls + number:
+            raise Violation(f"the same from {type(given).__name__} as from a dict", shorten((factory.config, first)))
 
 
 def _without_secret(text: str) -> None:
     if KEY in text:
         raise Violation("the value of api_key appears nowhere", text.replace(KEY, "<the value of api_key>")[-400:])
-
-
-class ErrorContract(Contract):
-    """A failure says which of the eight it is, of which package, of which provider.
-
-    Raise the classes of `nomos_contracts.registry.errors`; they carry all three and say them.
-    """
-
-    @clause("REG-ERROR-001")
-    def test_knows_no_package_that_nobody_added(self, nomos_fresh: Subject) -> None:
-        """Each of the five operations, with a package that is not there, whatever else is wrong."""
-        registry = registry_of(nomos_fresh)
-        done(registry.register_provider, FIRST, "alpha", Factory())
-        nothing: Any = None
-        for package in ("nowhere", FIRST.upper(), ""):
-            refused("ErrPackageNotFound", registry.register_provider, package, "alpha", Factory())
-            refused("ErrPackageNotFound", registry.register_provider, package, "", nothing)
-            refused("ErrPackageNotFound", registry.create_provider, package, "alpha", flat("alpha"))
-            refused("ErrPackageNotFound", registry.create_provider, package, "alpha", {})
-            refused("ErrPackageNotFound", registry.list_providers, package)
-            refused("ErrPackageNotFound", registry.get_provider_info, package, "alpha")
-            refused("ErrPackageNotFound", registry.unregister_provider, package, "alpha")
-
-    @clause("REG-ERROR-002")
-    def test_knows_no_provider_that_nobody_registered(self, nomos_fresh: Subject) -> None:
-        """Creating one and asking for its info, also with a configuration that is wrong."""
-        registry = registry_of(nomos_fresh)
-        done(registry.register_provider, FIRST, "alpha", Factory())
-        for name in ("beta", "ALPHA", "alph", ""):
-            refused("ErrProviderNotFound", registry.get_provider_info, FIRST, name)
-            refused("ErrProviderNotFound", registry.create_provider, FIRST, name, flat(name))
-            refused("ErrProviderNotFound", registry.create_provider, FIRST, name, {})
-
-    @clause("REG-ERROR-003")
-    def test_names_package_and_provider(self, nomos_fresh: Subject) -> None:
-        """In six errors that every registry can be brought to, as attributes and in the message."""
-        registry = registry_of(nomos_fresh)
-        done(registry.register_provider, FIRST, "alpha", Factory(failure=ValueError("no")))
-        nothing: Any = None
-        provoked: dict[str, tuple[Any, ...]] = {
-            "ErrPackageNotFound": (registry.get_provider_info, "nowhere", "alpha"),
-            "ErrProviderNotFound": (registry.get_provider_info, FIRST, "beta"),
-            "ErrProviderExists": (registry.register_provider, FIRST, "alpha", Factory()),
-            "ErrInvalidFactory": (registry.register_provider, FIRST, "gamma", nothing),
-            "ErrInvalidConfig": (registry.create_provider, FIRST, "alpha", {}),
-            "ErrProviderCreationFailed": (registry.create_provider, FIRST, "alpha", flat("alpha")),
-        }
-        for code, (operation, package, name, *rest) in provoked.items():
-            found = attempt(operation, package, name, *rest)
-            error = found.error
-            if not isinstance(error, RegistryError):
-                raise Violation(f"{found.what} raises {code}", found.words)
-            if error.package != package or (error.provider_name != name and code != "ErrPackageNotFound"):
-                names = (error.package, error.provider_name)
-                raise Violation(f"{code} of {package!r} and {name!r}", f"one of {names}")
-            silent = [part for part in (error.code, package, error.provider_name) if part not in str(error)]
-            if silent:
-                raise Violation(f"a message of {code} that names {', '.join(silent)}", str(error))

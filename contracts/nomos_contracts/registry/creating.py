@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 from nomos_contracts.clause import clause
 from nomos_contracts.contract import Contract
 from nomos_contracts.registry.bench import (
     FIRST,
     PATIENCE,
+    Attempt,
     Factory,
     Product,
     Subject,
     attempt,
+    attempt_here,
     done,
     flat,
     made_by,
@@ -21,12 +26,74 @@ from nomos_contracts.registry.bench import (
     refused,
     registry_of,
 )
-from nomos_contracts.registry.interface import CREATION_SECONDS, FactoryContext, ProviderConfig, Registry, RegistryError
+from nomos_contracts.registry.interface import (
+    CREATION_SECONDS,
+    ERRORS,
+    FactoryContext,
+    ProviderConfig,
+    Registry,
+    RegistryError,
+)
 from nomos_contracts.violation import Violation, shorten
 from nomos_proto.errors import ProviderError
 
 LATE = 2.0
 """Seconds that a slow factory takes if nobody stops it."""
+
+CALLERS: Final = 4
+"""How many create at once."""
+
+MEETING: Final = 0.3
+"""Seconds that factories wait for each other; a registry that lets one in at a time keeps them apart."""
+
+PAUSE: Final = 0.05
+"""Seconds between two creations, which a context that both of them got would have lost."""
+
+FAILURES: Final = 12
+"""Creations that fail, one after the other."""
+
+WORDS: Final = ("no such model: x-9", "asked for by the checks", "see the third line")
+"""What factories of the checks say when they fail."""
+
+
+class _Empty(Product):
+    """A provider that holds nothing yet."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _False(Product):
+    """A provider that is false until it is connected."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class _Called(Product):
+    """A provider that can be called."""
+
+    def __call__(self) -> None:
+        """Do what it is for."""
+
+
+class _Rows(list[str]):
+    """A provider that is a list, and empty."""
+
+
+def _hands_out(product: object) -> Callable[[Any, Any], object]:
+    def hand_out(ctx: Any, config: Any) -> object:
+        return product
+
+    return hand_out
+
+
+def _failures() -> list[Exception]:
+    """Return exceptions of many kinds: those of Python, of providers, and those that registries raise themselves."""
+    words = "\n".join(WORDS)
+    kinds = (ValueError, TypeError, KeyError, LookupError, AttributeError, OSError, NotImplementedError, TimeoutError)
+    inner = [kind("elsewhere", "inner", words) for kind in ERRORS.values()]
+    return [*(kind(words) for kind in kinds), ProviderError(words, "CAPACITY_ERROR"), *inner]
 
 
 class CreatingContract(Contract):
@@ -54,6 +121,18 @@ class CreatingContract(Contract):
         if len(products) != 1 or found is not products[0] or products[0].hello() != "http://localhost":
             raise Violation("the very product of one call of the factory", shorten((found, len(products))))
 
+    @clause("REG-NEW-001")
+    def test_returns_what_the_factory_makes_whatever_it_is_like(self, nomos_fresh: Subject) -> None:
+        """Providers that are empty, false, or can be called."""
+        registry = registry_of(nomos_fresh)
+        likes: tuple[object, ...] = (_Empty("empty"), _False("false"), _Called("called"), _Rows(), {})
+        for number, like in enumerate(likes):
+            name = f"n{number}"
+            done(registry.register_provider, FIRST, name, _hands_out(like))
+            found = done(registry.create_provider, FIRST, name, flat(name))
+            if found is not like:
+                raise Violation("the very thing that the factory made", shorten((found, like)))
+
     @clause("REG-NEW-002")
     def test_makes_a_new_one_each_time(self, nomos_fresh: Subject) -> None:
         """Three creations with one configuration."""
@@ -63,6 +142,33 @@ class CreatingContract(Contract):
         made = [done(registry.create_provider, FIRST, "alpha", flat("alpha")) for _ in range(3)]
         if len({id(one) for one in made}) != len(made) or len(factory.calls) != len(made):
             raise Violation("three products of three calls", f"{len(factory.calls)} calls")
+
+    @clause("REG-NEW-002")
+    def test_makes_one_for_each_of_many_callers(self, nomos_fresh: Subject) -> None:
+        """Equal creations that are under way at the same time."""
+        registry = registry_of(nomos_fresh)
+        together = threading.Barrier(CALLERS)
+
+        def meet(ctx: Any, config: Any) -> Product:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(MEETING)
+            return Product("met")
+
+        done(registry.register_provider, FIRST, "alpha", meet)
+        made: list[Attempt] = []
+
+        def create() -> None:
+            made.append(attempt_here(registry.create_provider, FIRST, "alpha", flat("alpha")))
+
+        callers = [threading.Thread(target=create, name="registry-check-caller", daemon=True) for _ in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(PATIENCE)
+        products = [one.value for one in made if isinstance(one.value, Product)]
+        if len({id(one) for one in products}) != CALLERS:
+            words = [one.words for one in made]
+            raise Violation(f"{CALLERS} products for {CALLERS} callers at once", shorten(words))
 
     @clause("REG-NEW-003")
     def test_chooses_by_the_name_in_the_configuration(self, nomos_fresh: Subject) -> None:
@@ -81,17 +187,17 @@ class CreatingContract(Contract):
 
     @clause("REG-NEW-004")
     def test_passes_on_the_failure_of_a_factory(self, nomos_fresh: Subject) -> None:
-        """Two kinds of exceptions, each the very cause."""
+        """Exceptions of many kinds, errors of a registry too: each the very cause, with all lines of its words."""
         registry = registry_of(nomos_fresh)
-        for failure in (ValueError("no such model"), ProviderError("full", "CAPACITY_ERROR")):
-            name = type(failure).__name__.lower()
-            factory = Factory(failure=failure)
-            done(registry.register_provider, FIRST, name, factory)
+        for number, failure in enumerate(_failures()):
+            name = f"n{number}"
+            done(registry.register_provider, FIRST, name, Factory(failure=failure))
             error = refused("ErrProviderCreationFailed", registry.create_provider, FIRST, name, flat(name))
             if error.__cause__ is not failure:
                 raise Violation("the factory's exception as the cause", repr(error.__cause__))
-            if str(failure) not in str(error):
-                raise Violation("a message that says what the factory said", str(error))
+            unsaid = [line for line in WORDS if line not in str(error)]
+            if unsaid:
+                raise Violation(f"a message that says what the factory said: {', '.join(unsaid)}", str(error))
 
     @clause("REG-NEW-005")
     def test_refuses_a_factory_that_makes_nothing(self, nomos_fresh: Subject) -> None:
@@ -102,11 +208,18 @@ class CreatingContract(Contract):
 
     @clause("REG-NEW-006")
     def test_is_as_before_after_a_failure(self, nomos_fresh: Subject) -> None:
-        """A factory that fails at first."""
+        """A factory that fails at first: once, many times in a row, and for callers with mistakes of their own."""
         registry = registry_of(nomos_fresh)
         factory = Factory(failure=OSError("not yet"))
         done(registry.register_provider, FIRST, "alpha", factory)
         refused("ErrProviderCreationFailed", registry.create_provider, FIRST, "alpha", flat("alpha"))
+        factory.failure = None
+        made_by(factory, registry, FIRST, "alpha")
+        factory.failure = OSError("not now")
+        for _ in range(FAILURES):
+            refused("ErrProviderCreationFailed", registry.create_provider, FIRST, "alpha", flat("alpha"))
+            attempt(registry.create_provider, FIRST, "alpha", flat("alpha"), ctx=FactoryContext(0.0))
+            attempt(registry.create_provider, FIRST, "alpha", {})
         factory.failure = None
         made_by(factory, registry, FIRST, "alpha")
         refused("ErrProviderExists", registry.register_provider, FIRST, "alpha", Factory())
@@ -124,14 +237,32 @@ class ContextContract(Contract):
 
     @clause("REG-CONTEXT-001")
     def test_gives_a_factory_thirty_seconds(self, nomos_fresh: Subject) -> None:
-        """Where the caller says nothing."""
+        """Where the caller says nothing; and as many again at the next creation, which is another one's."""
         registry = registry_of(nomos_fresh)
-        factory = Factory()
-        done(registry.register_provider, FIRST, "alpha", factory)
+        seen: list[tuple[float, float]] = []
+        contexts: list[Any] = []
+
+        def look(ctx: Any, config: Any) -> Product:
+            left = ctx.remaining()
+            if left is None or not 0 < left <= CREATION_SECONDS:
+                raise TypeError(f"called with {shorten(left)} seconds left")
+            seen.append((left, time.monotonic()))
+            contexts.append(ctx)
+            return Product("looked")
+
+        done(registry.register_provider, FIRST, "alpha", look)
         done(registry.create_provider, FIRST, "alpha", flat("alpha"))
-        left = factory.context.remaining()
-        if left is None or not 0 < left <= CREATION_SECONDS:
-            raise Violation(f"a context with at most {CREATION_SECONDS:g} s left", shorten(left))
+        for context in contexts:
+            context.cancel()  # it is nobody else's
+        threading.Event().wait(PAUSE)
+        begun = time.monotonic()
+        done(registry.create_provider, FIRST, "alpha", flat("alpha"))
+        if len(seen) != 2:
+            raise Violation("the factory is called once for each creation", f"{len(seen)} times for two")
+        (first, _), (second, at) = seen
+        # What it took from the call to the factory may be counted, what went before may not.
+        if second < first - (at - begun) - PAUSE / 2:
+            raise Violation(f"about {first:.3f} s again for the second creation", f"{second:.3f} s")
 
     @clause("REG-CONTEXT-002")
     def test_hands_the_callers_context_on(self, nomos_fresh: Subject) -> None:

@@ -270,7 +270,7 @@ class Registry(Protocol):
             package_name: name of the package.
             provider_name: name of the provider.
             config: a flat mapping or a `ProviderConfig`; it is checked first and never changed.
-            ctx: cancellation and deadline; without it the factory has 30 seconds.
+            ctx: cancellation and deadline; without it the factory has 30 seconds, and this registry as `ctx.registry`.
 
         Raises:
             ErrPackageNotFound: there is no such package.

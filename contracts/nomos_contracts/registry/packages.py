@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 from nomos_contracts.clause import clause
 from nomos_contracts.contract import Contract
 from nomos_contracts.registry.bench import (
@@ -13,13 +16,23 @@ from nomos_contracts.registry.bench import (
     Subject,
     done,
     flat,
+    info,
     made_by,
     refused,
     registry_of,
     same_names,
 )
-from nomos_contracts.registry.interface import FactoryContext
+from nomos_contracts.registry.interface import FactoryContext, ProviderConfig, ProviderInfo
 from nomos_contracts.violation import Violation, shorten
+
+SCHEMA: Final = {"type": "object", "properties": {"model": {"type": "string"}}, "required": ["model"]}
+"""What an info of the checks says of custom fields."""
+
+
+class FieldConfig(ProviderConfig):
+    """The class of one provider, with a field more."""
+
+    field: int = 0
 
 
 class PackageContract(Contract):
@@ -79,6 +92,25 @@ class PackageContract(Contract):
         refused("ErrInvalidConfig", package.new_provider, None, "one", {"provider_name": "one"})
         refused("ErrProviderNotFound", package.new_provider, None, "two", flat("two"))
         refused("ErrPackageNotFound", registry.package, "nowhere")
+
+    @clause("REG-PACKAGE-004")
+    def test_passes_on_what_is_said_at_a_registration(self, nomos_fresh: Subject) -> None:
+        """Info and class, each alone and both: by a package alone as by its registry."""
+        registry = registry_of(nomos_fresh)
+        package = done(registry.package, SECOND)
+        for turn, (says, has_class) in enumerate(((True, False), (False, True), (True, True))):
+            name = f"n{turn}"
+            given = ProviderInfo(name, "kind", ("spot",), SCHEMA, ("a.b",), "Words.") if says else None
+            config_class = FieldConfig if has_class else None
+            factory = Factory(name)
+            found: list[object] = []
+            for register in (package.register_global, partial(registry.register_provider, SECOND)):
+                done(register, name, factory, info=given, config_class=config_class)
+                done(package.new_provider, None, name, flat(name, model="x", field=7))
+                found.append((info(registry, SECOND, name), type(factory.config), factory.config))
+                done(registry.unregister_provider, SECOND, name)
+            if found[0] != found[1]:
+                raise Violation("the same by register_global as by register_provider", shorten(found))
 
     @clause("REG-PACKAGE-006")
     def test_lists_its_packages(self, nomos_fresh: Subject) -> None:

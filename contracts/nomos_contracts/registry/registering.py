@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nomos_contracts.clause import clause
 from nomos_contracts.contract import Contract
@@ -14,6 +14,7 @@ from nomos_contracts.registry.bench import (
     Factory,
     Product,
     Subject,
+    add_packages,
     done,
     flat,
     info,
@@ -26,6 +27,16 @@ from nomos_contracts.registry.bench import (
 )
 from nomos_contracts.registry.interface import ProviderInfo, Registry
 from nomos_contracts.violation import Violation, shorten
+
+NAMES: Final = (
+    *("alpha", "beta", "Alpha", "Mixed.Case_9+x-y", "mixed.case_9+x-y", "0", "007", "9.9.9", "Z"),
+    *(".hidden", "_private", "__dunder__", "-dashed", "+plus", "trailing.", "under_", "dash-", "plus+"),
+    *("a..b", "none", "None", "all", "x" * 64),
+)
+"""Names that may be given, each once."""
+
+MANY: Final = 300
+"""How many providers come to a package that has some."""
 
 
 class _Maker:
@@ -56,6 +67,24 @@ def _one(ctx: Any) -> Any:
     return ctx
 
 
+def _wants_more(ctx: Any, config: Any, *, more: str) -> Product:
+    return Product(more)
+
+
+class _OneArgument:
+    """A class that is made from one thing, and takes one when it is called."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def __call__(self, config: Any) -> Product:
+        return Product("one")
+
+    def make(self, config: Any) -> Product:
+        """Make a product."""
+        return Product("one")
+
+
 def _three(more: str, ctx: Any, config: Any) -> Product:
     return Product(more)
 
@@ -77,14 +106,17 @@ class RegisteringContract(Contract):
 
     @clause("REG-ADD-001")
     def test_lists_and_creates_at_once(self, nomos_fresh: Subject) -> None:
-        """On the line after the registration."""
+        """On the line after the registration, whatever letter, digit or sign its name begins and ends with."""
         registry = registry_of(nomos_fresh)
-        for name in ("alpha", "beta", "Mixed.Case_9+x-y"):
+        registered: list[str] = []
+        for name in NAMES:
             factory = Factory(name)
             done(registry.register_provider, FIRST, name, factory)
+            registered.append(name)
             if name not in names(registry, FIRST):
                 raise Violation(f"{name} is listed", "it is not")
             made_by(factory, registry, FIRST, name)
+        same_names(registry, FIRST, *registered)
 
     @clause("REG-ADD-002")
     def test_refuses_a_second_one_of_a_name(self, nomos_fresh: Subject) -> None:
@@ -104,7 +136,16 @@ class RegisteringContract(Contract):
     def test_refuses_what_is_no_factory(self, nomos_fresh: Subject) -> None:
         """None, a number, a text, and callables that take other arguments."""
         registry = registry_of(nomos_fresh)
-        strangers: list[Any] = [None, 5, "alpha", object(), _none, _one, _three]
+        strangers: list[Any] = [
+            *(None, 5, "alpha", object(), _none, _one, _three),
+            _wants_more,
+            functools.partial(_function, None),
+            functools.partial(_three, "a", "b"),
+            lambda: Product("lambda"),
+            _OneArgument,
+            _OneArgument(None),
+            _OneArgument(None).make,
+        ]
         for stranger in strangers:
             refused("ErrInvalidFactory", registry.register_provider, FIRST, "alpha", stranger)
             same_names(registry, FIRST)
@@ -164,19 +205,28 @@ class RegisteringContract(Contract):
 
     @clause("REG-ADD-008")
     def test_changes_nothing_that_was_there(self, nomos_fresh: Subject) -> None:
-        """Lists, infos and products before and after twenty more, some of them refused."""
+        """Lists, infos and products before and after hundreds more, some of them refused, and more packages."""
         registry = registry_of(nomos_fresh)
         factories = {(package, name): Factory(f"{package}-{name}") for package in (FIRST, SECOND) for name in "abc"}
         for (package, name), factory in factories.items():
             done(registry.register_provider, package, name, factory, info=ProviderInfo(name, f"type-{name}"))
         before = _seen(registry, list(factories))
-        for number in range(20):
-            done(registry.register_provider, FIRST, f"more-{number}", Factory())
+        more = [f"more-{number}" for number in range(MANY)]
+        for number, name in enumerate(more):
+            done(registry.register_provider, FIRST, name, Factory())
+            if number % 8 == 0:
+                done(registry.add_package, name)
+                done(registry.register_provider, name, "one", Factory())
         refused("ErrProviderExists", registry.register_provider, FIRST, "a", Factory())
         after = _seen(registry, list(factories))
         if after != before:
             changed = [key for key in before if before[key] != after.get(key)]
             raise Violation("what was there is as before", f"{changed} differ: {shorten(after)}")
+        same_names(registry, FIRST, *"abc", *more)
+        packages = done(registry.list_packages)
+        gone = {FIRST, SECOND, *more[::8]} - set(packages)
+        if gone:
+            raise Violation("every package that was added is still there", f"without {shorten(sorted(gone))}")
 
 
 def _seen(registry: Registry, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Any]:
@@ -200,14 +250,25 @@ class UnregisteringContract(Contract):
 
     @clause("REG-DROP-001")
     def test_forgets_the_provider_alone(self, nomos_fresh: Subject) -> None:
-        """It is in no list, has no info and makes nothing; its neighbours do."""
+        """It is in no list, has no info and makes nothing; those of like names do, also in packages of like names."""
         registry = registry_of(nomos_fresh)
-        for package, name in ((FIRST, "alpha"), (FIRST, "alphabet"), (SECOND, "alpha")):
-            done(registry.register_provider, package, name, Factory(f"{package}-{name}"))
+        like = [f"{FIRST}.sub", f"{FIRST}s", f"sub.{FIRST}", FIRST[:-1], FIRST.upper()]
+        add_packages(registry, like)
+        others = {
+            (package, name): Factory(f"{package}-{name}")
+            for package in (FIRST, SECOND, *like)
+            for name in ("alpha", "alphabet", "alph", "alpha.x", "x.alpha")
+        }
+        for (package, name), factory in others.items():
+            done(registry.register_provider, package, name, factory)
         made = product(registry, FIRST, "alpha")
+        del others[FIRST, "alpha"]
         done(registry.unregister_provider, FIRST, "alpha")
-        same_names(registry, FIRST, "alphabet")
-        same_names(registry, SECOND, "alpha")
+        for package in (FIRST, SECOND, *like):
+            same_names(registry, package, *(name for owner, name in others if owner == package))
+        for package, name in others:
+            info(registry, package, name)
+            product(registry, package, name)
         refused("ErrProviderNotFound", registry.get_provider_info, FIRST, "alpha")
         refused("ErrProviderNotFound", registry.create_provider, FIRST, "alpha", flat("alpha"))
         if made.hello() != f"{FIRST}-alpha":
@@ -224,10 +285,18 @@ class UnregisteringContract(Contract):
 
     @clause("REG-DROP-003")
     def test_frees_the_name(self, nomos_fresh: Subject) -> None:
-        """Another factory takes it."""
+        """Others take it in turn, after each was described and created; what each takes, the one before refuses."""
         registry = registry_of(nomos_fresh)
-        done(registry.register_provider, FIRST, "alpha", Factory("old"))
-        done(registry.unregister_provider, FIRST, "alpha")
-        new = Factory("new")
-        done(registry.register_provider, FIRST, "alpha", new)
-        made_by(new, registry, FIRST, "alpha")
+        for turn, (kind, value) in enumerate((("string", "x"), ("integer", 5), ("", [1]), ("string", "y"))):
+            factory = Factory(f"turn-{turn}")
+            schema = {"properties": {"model": {"type": kind}}, "required": ["model"]} if kind else {}
+            said = ProviderInfo("alpha", f"type-{turn}", config_schema=schema, documentation=f"turn {turn}")
+            done(registry.register_provider, FIRST, "alpha", factory, info=said if kind else None)
+            same_names(registry, FIRST, "alpha")
+            found = info(registry, FIRST, "alpha")
+            if kind and found != said:
+                raise Violation(f"the info of the registration of turn {turn}", shorten(found))
+            made = product(registry, FIRST, "alpha", flat("alpha", model=value))
+            if made.hello() != factory.mark:
+                raise Violation(f"a product of {factory.mark}", made.hello())
+            done(registry.unregister_provider, FIRST, "alpha")

@@ -18,11 +18,12 @@ from nomos_contracts.registry.bench import (
     attempt,
     done,
     flat,
+    info,
     made_by,
     refused,
     same_names,
 )
-from nomos_contracts.registry.interface import ProviderConfig, Registration, Registry
+from nomos_contracts.registry.interface import ProviderConfig, ProviderInfo, Registration, Registry
 from nomos_contracts.violation import Blocked, Violation, shorten
 
 Value = TypeVar("Value")
@@ -32,11 +33,20 @@ class StoreFailure(Exception):  # noqa: N818 # a failure that the checks arrange
     """What a store of the checks raises."""
 
 
+class MissingFailure(StoreFailure, KeyError):  # noqa: N818 # as above
+    """What a store raises that looks its things up in a map: no answer that there is nothing."""
+
+
+class BrokenFailure(StoreFailure, OSError):  # noqa: N818 # as above
+    """What a store raises whose file is gone."""
+
+
 class WatchedStore:
     """A store that can be told to fail, and that notices when two threads are in it.
 
     Attributes:
         failing: names of the operations that raise.
+        raises: what they raise.
         halfway: whether `put` has done its work when it raises.
         overlaps: in which operations two threads met.
     """
@@ -44,6 +54,7 @@ class WatchedStore:
     def __init__(self) -> None:
         self.failing: frozenset[str] = frozenset()
         self.halfway = False
+        self.raises: type[StoreFailure] = StoreFailure
         self.overlaps: list[str] = []
         self.slow = 0.0
         self._classes: dict[str, type[ProviderConfig]] = {}
@@ -57,12 +68,12 @@ class WatchedStore:
         self._inside[threading.get_ident()] = operation
         try:
             if operation in self.failing and not self.halfway:
-                raise StoreFailure(f"{operation} failed")
+                raise self.raises(f"{operation} failed")
             if self.slow:
                 time.sleep(self.slow)
             value = work()
             if operation in self.failing:
-                raise StoreFailure(f"{operation} failed halfway")
+                raise self.raises(f"{operation} failed halfway")
             return value
         finally:
             self._inside.pop(threading.get_ident(), None)
@@ -124,6 +135,30 @@ class StoreContract(Contract):
         done(registry.register_provider, FIRST, "beta", factory)
         same_names(other, FIRST)
 
+    @clause("REG-STORE-001")
+    def test_sees_at_once_what_another_registry_changed(self, nomos_fresh: Subject) -> None:
+        """Two registries with one store, each asked for everything before and after each change by the other."""
+        first, store = _stored(nomos_fresh)
+        second = done(nomos_fresh.subject.with_store, store)
+        there: dict[str, Factory] = {}
+        for turn, (changing, seeing) in enumerate(((first, second), (second, first)) * 2):
+            one, other = f"n{turn}", f"n{turn - 1}"
+            there[one] = Factory(f"{one}-{turn}")
+            done(changing.register_provider, FIRST, one, there[one], info=ProviderInfo(one, f"type-{turn}"))
+            _sees(seeing, there)
+            _sees(changing, there)
+            if other in there:
+                there[other] = Factory(f"{other}-{turn}")
+                done(changing.unregister_provider, FIRST, other)
+                refused("ErrProviderNotFound", seeing.get_provider_info, FIRST, other)
+                refused("ErrProviderNotFound", seeing.create_provider, FIRST, other, flat(other))
+                done(changing.register_provider, FIRST, other, there[other], info=ProviderInfo(other, f"type-{turn}"))
+                _sees(seeing, there)
+            done(changing.add_package, f"package-{turn}")
+            same_names(seeing, f"package-{turn}")
+            if sorted(done(seeing.list_packages)) != sorted(done(changing.list_packages)):
+                raise Violation("both list the packages of their store", shorten(done(seeing.list_packages)))
+
     @clause("REG-STORE-002")
     def test_tells_that_it_cannot_read(self, nomos_fresh: Subject) -> None:
         """A store that fails in each of its reading operations, and is well again afterwards."""
@@ -140,8 +175,8 @@ class StoreContract(Contract):
             ],
             "remove": [(registry.unregister_provider, FIRST, "alpha")],
         }
-        for operation, calls in reads.items():
-            for call, *args in calls:
+        for operation, (call, *args) in ((name, one) for name, calls in reads.items() for one in calls):
+            for store.raises in (StoreFailure, MissingFailure, BrokenFailure):
                 store.failing = frozenset({operation})
                 error = refused("ErrRegistryAccessFailed", call, *args)
                 store.failing = frozenset()
@@ -165,6 +200,22 @@ class StoreContract(Contract):
         factory = Factory()
         done(registry.register_provider, FIRST, "alpha", factory)
         made_by(factory, registry, FIRST, "alpha")
+
+    @clause("REG-STORE-003")
+    def test_tells_that_it_could_not_add_a_package(self, nomos_fresh: Subject) -> None:
+        """A store that fails when it is asked for its packages, and when it adds one."""
+        registry, store = _stored(nomos_fresh)
+        for operation in ("packages", "add_package"):
+            for store.raises in (StoreFailure, MissingFailure, BrokenFailure):
+                store.failing = frozenset({operation})
+                found = attempt(registry.add_package, "third")
+                store.failing = frozenset()
+                if getattr(found.error, "code", "") != "ErrRegistrationFailed":
+                    raise Violation("add_package raises ErrRegistrationFailed", found.words)
+                if "third" in done(registry.list_packages):
+                    raise Violation("nothing is left of a package that could not be added", "it is listed")
+        done(registry.add_package, "third")
+        same_names(registry, "third")
 
     @clause("REG-STORE-004")
     def test_asks_its_store_from_one_thread_at_a_time(self, nomos_fresh: Subject) -> None:
@@ -200,6 +251,19 @@ class StoreContract(Contract):
         if offered != declared:
             words = "offers with_store" if offered else "has no with_store"
             raise Violation("with_store exactly where `stores` is declared", f"a registry that {words}")
+
+
+def _sees(registry: Registry, there: Mapping[str, Factory]) -> None:
+    """Return if *registry* lists, describes and creates exactly what is *there*.
+
+    Raises:
+        Violation: it does not.
+    """
+    same_names(registry, FIRST, *there)
+    for name, factory in there.items():
+        made_by(factory, registry, FIRST, name)
+        if info(registry, FIRST, name).type != f"type-{factory.mark.removeprefix(name)[1:]}":
+            raise Violation(f"the info of the last registration of {name}", shorten(info(registry, FIRST, name)))
 
 
 def _quiet(work: Callable[[int], None], number: int) -> None:

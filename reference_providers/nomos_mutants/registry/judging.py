@@ -106,7 +106,11 @@ class UnknownFields(Original):
         return super()._validated(found, config, {**schema, "additionalProperties": True} if schema else schema)
 
 
-@mutant("REG-CONFIG-006", defect="configurations are read into the common class, whatever the package's is")
+@mutant(
+    "REG-CONFIG-006",
+    defect="configurations are read into the common class, whatever the package's is",
+    also=["REG-CONFIG-008"],
+)
 class CommonClass(Original):
     """Forgets the class of the package."""
 

@@ -79,7 +79,9 @@ class SilentPackage(Original):
 
     def add_package(self, package_name: str, *, config_class: type[ProviderConfig] = ProviderConfig) -> None:
         """Add it unless it is there."""
-        if package_name not in self.list_packages():
+        with self._registering(package_name):
+            there = package_name in self.list_packages()
+        if not there:
             super().add_package(package_name, config_class=config_class)
 
 
@@ -89,7 +91,9 @@ class EmptiedPackage(Original):
 
     def add_package(self, package_name: str, *, config_class: type[ProviderConfig] = ProviderConfig) -> None:
         """Empty it and complain."""
-        if package_name in self.list_packages():
+        with self._registering(package_name):
+            there = package_name in self.list_packages()
+        if there:
             for name in self.list_providers(package_name):
                 self.unregister_provider(package_name, name)
         super().add_package(package_name, config_class=config_class)
@@ -320,7 +324,11 @@ class NeverThere(Original):
                 raise
 
 
-@mutant("REG-DROP-003", defect="the factory of the first registration of a name is kept for good")
+@mutant(
+    "REG-DROP-003",
+    defect="the factory of the first registration of a name is kept for good",
+    also=["REG-STORE-001"],
+)
 class FirstFactory(Original):
     """Caches factories and never looks again."""
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nomos_contracts.registry.errors import ErrProviderCreationFailed
+from nomos_contracts.registry.errors import ErrInvalidFactory, ErrProviderCreationFailed, RegistryError
 from nomos_contracts.registry.interface import Store
 from nomos_mutants.registry.original import FactoryContext, Original, ProviderConfig, Registration, mutant
 from nomos_proto.errors import ProviderError
@@ -30,11 +30,12 @@ class Pooled(Original):
 
     def __init__(self, store: Store | None = None) -> None:
         super().__init__(store)
-        self._made: dict[tuple[str, str], list[Any]] = {}
+        self._made: list[tuple[Registration, list[Any]]] = []
 
     def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
-        pool = self._made.setdefault((found.package, found.name), [])
-        if len(pool) == 2 and not config.model_fields_set - {"provider_name", "api_key", "custom_fields"}:
+        pool: list[Any] = next((one for known, one in self._made if known is found), [])
+        self._made = [*(one for one in self._made if one[0] is not found), (found, pool)]
+        if len(pool) == 2 and not config.custom_fields and config.endpoint is None and config.timeout is None:
             return pool.pop()
         pool.append(super()._make(found, context, config))
         return pool[-1]
@@ -162,3 +163,69 @@ class CallsAnyway(Original):
     def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
         over = context.cancelled() or context.remaining() == 0.0
         return found.factory(context, config) if over else super()._make(found, context, config)
+
+
+@mutant("REG-NEW-001", "false", defect="a provider that is false or empty counts as none")
+class FalseIsNone(Original):
+    """Asks what was made whether it is true."""
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        made = super()._make(found, context, config)
+        if not made:
+            raise ErrProviderCreationFailed(found.package, found.name, "the factory made nothing")
+        return made
+
+
+@mutant("REG-NEW-004", "own", defect="an error of a registry that a factory raises goes through as it is")
+class PassesOwnErrors(Original):
+    """Takes it for its own."""
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        try:
+            return super()._make(found, context, config)
+        except ErrProviderCreationFailed as error:
+            if isinstance(error.__cause__, RegistryError):
+                raise error.__cause__ from None
+            raise
+
+
+@mutant("REG-NEW-004", "type", defect="a TypeError within a factory is told as a factory that cannot be called")
+class BlamesSignature(Original):
+    """Finds out by calling whether a factory can be called."""
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        try:
+            return super()._make(found, context, config)
+        except ErrProviderCreationFailed as error:
+            if isinstance(error.__cause__, TypeError):
+                raise ErrInvalidFactory(found.package, found.name, error.reason) from error.__cause__
+            raise
+
+
+@mutant("REG-NEW-004", "line", defect="the message has the first line of what the factory said")
+class FirstLine(Original):
+    """Keeps messages short."""
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        try:
+            return super()._make(found, context, config)
+        except ErrProviderCreationFailed as error:
+            reason = error.reason.splitlines()[0]
+            raise ErrProviderCreationFailed(found.package, found.name, reason) from error.__cause__
+
+
+@mutant("REG-CONTEXT-001", "one", defect="all creations without a context share one, whose time runs once")
+class OneContext(Original):
+    """Makes it when it is first wanted."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        super().__init__(store)
+        self._context: FactoryContext | None = None
+
+    def create_provider(
+        self, package_name: str, provider_name: str, config: object, *, ctx: FactoryContext | None = None
+    ) -> Any:
+        """Hand the one on."""
+        if ctx is None:
+            ctx = self._context = self._context or FactoryContext(registry=self)
+        return super().create_provider(package_name, provider_name, config, ctx=ctx)

@@ -6,9 +6,15 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
-from nomos_contracts.registry.errors import ErrProviderExists, ErrProviderNotFound, ErrRegistrationFailed
+from nomos_contracts.registry.errors import (
+    ErrProviderCreationFailed,
+    ErrProviderExists,
+    ErrProviderNotFound,
+    ErrRegistrationFailed,
+)
 from nomos_contracts.registry.interface import Store
 from nomos_mutants.registry.original import FactoryContext, Original, ProviderConfig, Registration, mutant
 from nomos_reference.registry.store import MemoryStore
@@ -251,3 +257,55 @@ class OneAtATime(Original):
         if getattr(self._creating, "now", False):
             raise ErrRegistrationFailed(args[0], args[1], "a provider is being created")
         return super().registration(*args)
+
+
+@mutant("REG-THREAD-006", "per-provider", defect="a provider is created for one caller at a time")
+class OnePerProvider(Original):
+    """Has a lock for each provider."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        super().__init__(store)
+        self._locks: dict[tuple[str, str], Any] = {}
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        with self._locks.setdefault((found.package, found.name), threading.RLock()):
+            return super()._make(found, context, config)
+
+
+@mutant(
+    "REG-NEW-002",
+    "in-flight",
+    defect="who asks while an equal creation is under way gets what that one makes",
+    also=["REG-THREAD-006"],
+)
+class InFlight(Original):
+    """Spares work that is being done."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        super().__init__(store)
+        self._flying: dict[tuple[str, ...], Any] = {}
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        key = (found.package, found.name, repr(sorted(config.flat().items(), key=lambda item: item[0])))
+        first: Future[Any] = Future()
+        under_way = self._flying.setdefault(key, first)
+        if under_way is not first:
+            return under_way.result()
+        try:
+            first.set_result(super()._make(found, context, config))
+        except ErrProviderCreationFailed as error:
+            first.set_exception(error)
+        finally:
+            del self._flying[key]
+        return first.result()
+
+
+@mutant("REG-THREAD-007", "unknown", defect="a context that the registry makes does not know the registry")
+class UnknownRegistry(Original):
+    """Thinks of the time alone."""
+
+    def create_provider(
+        self, package_name: str, provider_name: str, config: object, *, ctx: FactoryContext | None = None
+    ) -> Any:
+        """Make a context without a registry."""
+        return super().create_provider(package_name, provider_name, config, ctx=ctx or FactoryContext())

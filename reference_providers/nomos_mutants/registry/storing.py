@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
 from nomos_contracts.registry.errors import (
     ErrPackageNotFound,
+    ErrProviderCreationFailed,
     ErrProviderExists,
+    ErrProviderNotFound,
     ErrRegistrationFailed,
     ErrRegistryAccessFailed,
 )
 from nomos_contracts.registry.interface import Store
 from nomos_mutants.registry.keeping import Registering
 from nomos_mutants.registry.original import (
+    FactoryContext,
     Original,
+    ProviderConfig,
     ProviderFactory,
     ProviderInfo,
     Registration,
@@ -123,7 +128,7 @@ class PackageLast(Registering):
         return True
 
 
-@mutant("REG-ERROR-002", defect="a name is found whatever its case")
+@mutant("REG-ERROR-002", defect="a name is found whatever its case", also=["REG-ADD-001"])
 class AnyCase(Original):
     """Compares without case."""
 
@@ -143,3 +148,34 @@ class Swapped(Original):
             super()._keep(made)
         except ErrProviderExists:
             raise ErrProviderExists(made.name, made.package) from None
+
+
+@mutant("REG-ERROR-003", "outer", defect="within a factory, errors name the provider that is being created outside")
+class NamesOutermost(Original):
+    """Notes by thread what is being created."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        super().__init__(store)
+        self._now = threading.local()
+
+    def _make(self, found: Registration, context: FactoryContext, config: ProviderConfig) -> Any:
+        outer: str | None = getattr(self._now, "name", None)
+        self._now.name = outer or found.name
+        try:
+            return super()._make(found, context, config)
+        except ErrProviderCreationFailed as error:
+            raise ErrProviderCreationFailed(found.package, self._now.name, error.reason) from error.__cause__
+        finally:
+            self._now.name = outer
+
+
+@mutant("REG-ERROR-003", "dropping", defect="to unregister what is not there does not say in which package")
+class NoPackageNamed(Original):
+    """Knows the name alone."""
+
+    def unregister_provider(self, package_name: str, provider_name: str) -> None:
+        """Leave the package out."""
+        try:
+            super().unregister_provider(package_name, provider_name)
+        except ErrProviderNotFound:
+            raise ErrProviderNotFound("", provider_name) from None

@@ -109,3 +109,12 @@ class LooseSchema(_Telling):
         if found.given is not None:
             return info
         return replace(info, config_schema={**info.config_schema, "required": ["provider_name"]})
+
+
+@mutant("REG-INFO-001", "stripped", defect="spaces around the documentation of an info are lost")
+class Stripped(_Telling):
+    """Tidies up."""
+
+    def told(self, info: ProviderInfo, found: Registration) -> ProviderInfo:
+        """Strip it."""
+        return replace(info, documentation=info.documentation.strip())
