@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -109,8 +110,6 @@ def one_wrong(tags: Tags) -> Iterator[Tags]:
 
 
 def _writings(text: str) -> Iterator[str]:
-    import unicodedata
-
     yield from (text.swapcase(), unicodedata.normalize("NFC", text))
     yield from (text.replace(left, right) for left, right in ("/-", "._", "_-", " +", ",;"))
 
