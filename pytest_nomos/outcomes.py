@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -36,6 +36,8 @@ _OVER: Mapping[str, str] = {"inproc": "in process", "wire": "over the wire"}
 _NO_REFUSAL = frozenset({"OK", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "CANCELLED"})
 MOST_LINES = 8
 LONGEST_LINE = 240
+LONGEST_REPLAY = 4000
+LONGEST_TEXT = 2000
 TIMELINE_WIDTH = 100
 CRASHED = "???"
 """What pytest-xdist writes for `when` in the report of a check whose worker died."""
@@ -196,12 +198,13 @@ class Outcomes:
             line = write_schedule(self._run, plan, clause.id, error.evidence["schedule"])
             if line:
                 return line
-        several = "schedule" in error.evidence or (plan.is_function_interface and len(error.answers) != 1)
+        line = replay_line(plan.spec, error.answers[-1], good) if error.answers else ""
+        long = len(line) > LONGEST_REPLAY
+        several = "schedule" in error.evidence or (plan.is_function_interface and (len(error.answers) != 1 or long))
         if several:
             seed = f"--nomos-seed={self._run.seed}"
             over = f" --nomos-transport={plan.transport}" if plan.twin else ""
             return f"pytest --nomos-provider={plan.spec}{over} {seed} -k {clause.id}"
-        line = replay_line(plan.spec, error.answers[-1], good) if error.answers else ""
         return f"{line} --transport={plan.transport}" if line and plan.twin else line
 
     def _tell(self, report: pytest.TestReport, record: Mapping[str, Any], clause: Clause, item: pytest.Item) -> None:
@@ -342,7 +345,8 @@ def explain(record: Mapping[str, Any], clause: Clause) -> str:
         if value not in (None, "")
     )
     lines.extend(
-        f"  exchange  {json.dumps(exchange, ensure_ascii=False)}" for exchange in record.get("exchanges", [])[-3:]
+        f"  exchange  {json.dumps(_without_length(exchange), ensure_ascii=False)}"
+        for exchange in record.get("exchanges", [])[-3:]
     )
     if record.get("replay"):
         lines.append(f"  replay    {record['replay']}")
@@ -351,6 +355,17 @@ def explain(record: Mapping[str, Any], clause: Clause) -> str:
             first, *others = compact(timeline, TIMELINE_WIDTH).splitlines()
             lines += [f"  timeline  {first}", *(f"            {line}" for line in others)]
     return "\n".join(lines)
+
+
+def _without_length(value: Any) -> Any:
+    """Return plain *value* with long texts cut: the report holds all of them."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_LINE]}… ({len(value)} characters)"
+    if isinstance(value, Mapping):
+        return {_without_length(key): _without_length(one) for key, one in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_without_length(one) for one in value]
+    return value
 
 
 def _cut(text: str) -> str:

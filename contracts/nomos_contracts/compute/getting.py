@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from random import Random
 
@@ -20,12 +21,22 @@ REFUSALS = ("", "INVALID_SPEC", "NOT_FOUND")
 
 
 def near(instance_id: str) -> Iterator[str]:
-    """Yield ids that are nearly, but not, *instance_id*."""
-    yield from (instance_id[:-1], instance_id[1:], instance_id[:4], instance_id[-4:])
-    yield from (instance_id + "0", "0" + instance_id, instance_id + " ", " " + instance_id, instance_id + "\n")
-    yield from (instance_id + "\0", instance_id * 2, f"{instance_id},{instance_id}", "*", "%", ".*", "?" * 8)
-    if instance_id.swapcase() != instance_id:
-        yield instance_id.swapcase()
+    """Yield ids that are nearly, but not, *instance_id*, each once."""
+    yield from dict.fromkeys(one for one in _resembling(instance_id) if one != instance_id)
+
+
+def _resembling(one: str) -> Iterator[str]:
+    yield from ("", " ", one[:-1], one[1:], one[:4], one[-4:])
+    yield from (one + "0", "0" + one, one + " ", " " + one, one + "\n", one + "\0", one + "\0x", "\u200b" + one)
+    yield from (one * 2, f"{one},{one}", "*", "%", ".*", "?" * 8, "_" * len(one), "?" * len(one), one[:2] + "*")
+    yield from (one.swapcase(), one.upper(), one.lower())
+    for separator in "-._:/":
+        yield from (f"{one}{separator}x", f"x{separator}{one}")
+    yield from (one + "/", f"x/../{one}", f"{one}?x=1", f"{one}#x", f'"{one}"')
+    # What a vendor's client, its address or a database may take for the same: each sign in another writing.
+    yield from ("".join(f"%{byte:02X}" for byte in one.encode()), f"%{ord(one[0]):02x}{one[1:]}")
+    yield "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in one)
+    yield from (re.sub("[0-9]+", r"0\g<0>", one), re.sub("(?<![0-9])0+(?=[0-9])", "", one))
 
 
 class GetContract(Contract):
@@ -88,7 +99,7 @@ class GetContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Beginnings, ends, patterns, other case, blanks around it."""
+        """Nothing, beginnings, ends, further parts, patterns, other case, other writing, blanks around it."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = fleet.spawn()
             fleet.visible([made])

@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import ENDED, Fleet, fleet_of, told, words
+from nomos_contracts.compute.fleet import ENDED, LIST, LOOKS, Fleet, fleet_of, shaped, told, words
 from nomos_contracts.compute.interface import InstanceStatus, ListFilter
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spawn import difference
 from nomos_contracts.contract import Contract
-from nomos_contracts.provider import InterfaceProvider, TargetFacts
-from nomos_contracts.violation import Violation, shorten
+from nomos_contracts.provider import InterfaceProvider, PendingAnswer, TargetFacts
+from nomos_contracts.violation import Blocked, Violation, shorten
 
 OTHERS = 20
 """At most so many instances that the check did not make are looked at."""
 
+CHANGES, AT_ONCE = 4, 4
+"""So many are spawned and ended while so many lists are asked for at once, as often as it takes."""
+
+CHANGING = 0.15
+"""Seconds for which one that ends is followed: the vendor may take it out of a page at any moment of its end."""
+
 LIVE_STATUSES = tuple(one for one in InstanceStatus if one not in ENDED)
+
+
+def expect_once(listed: Sequence[str], when: str = "") -> None:
+    """Say that nothing stands twice in a list.
+
+    Raises:
+        Violation: something does.
+    """
+    twice = [one for one, count in Counter(listed).items() if count > 1]
+    if twice:
+        raise Violation(f"each instance stands once in a list{when}", f"{twice[0]} stands there twice")
+
+
+@dataclass
+class _Looking:
+    """Lists, one begun after the other, of which a few are always under way.
+
+    Attributes:
+        fleet: whose instances are looked at.
+        stay: ids of those that each list has to show once.
+    """
+
+    fleet: Fleet
+    stay: set[str]
+    pending: deque[PendingAnswer] = field(default_factory=deque[PendingAnswer])
+
+    def begin(self) -> None:
+        """Begin as many as are to be under way."""
+        while len(self.pending) < AT_ONCE:
+            self.pending.append(self.fleet.provider.start("list"))
+
+    def go_on(self, count: int) -> set[str]:
+        """Judge *count* lists, and return the ids that the last one showed.
+
+        Raises:
+            Violation: one of those that stay is missing, or there twice.
+        """
+        shown: set[str] = set()
+        when = " while others are spawned and ended"
+        for _ in range(count):
+            self.begin()
+            answer = shaped(self.pending.popleft().answer())
+            if answer.code != "OK":
+                raise Blocked(LIST, f"list fails: {told(answer)}")
+            listed = [one.id for one in answer.value]
+            shown = set(listed)
+            expect_once([one for one in listed if one in self.stay], when)
+            if lost := sorted(self.stay - shown):
+                raise Violation(f"list shows all that is there{when}", f"without {shorten(lost)}", answer)
+        return shown
 
 
 class ListContract(Contract):
@@ -87,7 +145,10 @@ class ListContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """One instance more than two pages hold; each stands there once, with and without a filter."""
+        """One instance more than two pages hold; each stands there once, with and without a filter.
+
+        Also while others are spawned and ended: those that stay are on one page or the next, and on one alone.
+        """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = fleet.spawn_many(2 * nomos_samples.page + 1, tags={"page": fleet.mark})
             ids = {one.id for one in made}
@@ -98,9 +159,32 @@ class ListContract(Contract):
                         f"{len(set(fleet.listed(wanted)))} of them",
                         *nomos_provider.answers[-1:],
                     )
-                twice = [one for one, count in Counter(fleet.listed(wanted)).items() if count > 1]
-                if twice:
-                    raise Violation("each instance stands once in a list", f"{twice[0]} stands there twice")
+                expect_once(fleet.listed(wanted))
+            first = [one for one in fleet.listed() if one in ids][:CHANGES]
+            if self._steady(fleet, ids):
+                self._expect_while_changing(fleet, ids, first)
+
+    @staticmethod
+    def _steady(fleet: Fleet, ids: set[str]) -> bool:
+        """Say whether list shows the same time after time: a vendor may take its time before it does."""
+        return all(_shows(fleet, ids, None) for _ in range(LOOKS))
+
+    @staticmethod
+    def _expect_while_changing(fleet: Fleet, ids: set[str], ending: Sequence[str]) -> None:
+        """Spawn and end some, list all the time, and look for those that were there before and still are."""
+        looking = _Looking(fleet, ids - set(ending))
+        for one in ending:
+            looking.begin()
+            spawning = fleet.provider.start("spawn", options=fleet.options())
+            looking.go_on(AT_ONCE)
+            fleet.adopt(spawning.answer())
+            looking.begin()
+            terminating = fleet.provider.start("terminate", provider_id=one)
+            end = time.monotonic() + CHANGING
+            while one in looking.go_on(1) and time.monotonic() < end:
+                continue
+            terminating.answer()
+        looking.go_on(AT_ONCE)
 
     @clause("CMP-LIST-004")
     def test_leaves_out_what_is_terminated(
@@ -118,6 +202,9 @@ class ListContract(Contract):
             for wanted in (
                 None,
                 ListFilter(spec=nomos_samples.spec),
+                ListFilter(region=gone.region),
+                ListFilter(spec=nomos_samples.spec, tags={"nomos-check": fleet.mark}),
+                ListFilter(limit=1000),
                 ListFilter(include_terminated=False),
                 ListFilter(tags={"nomos-check": fleet.mark}),
             ):

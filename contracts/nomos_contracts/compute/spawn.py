@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import FRESH, Fleet, fleet_of, shaped, told, words
-from nomos_contracts.compute.interface import InstanceStatus, ProviderInstance
+from nomos_contracts.compute.interface import InstanceStatus, ProviderInstance, SpawnOptions
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import InterfaceProvider, TargetFacts
@@ -162,16 +163,35 @@ class SpawnContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Id, spec, region, creation and kind, from spawn to the end, by get and list."""
+        """Id, spec, region, creation and kind, from spawn to the end, by get and list.
+
+        Also where the same spawn is asked for again, with other wishes too, and answers it.
+        """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            made = fleet.spawn()
+            options = fleet.options()
+            made = fleet.spawn(options)
             self._watch(fleet, made)
+            if "idempotent_spawn" in nomos_provider.capabilities:
+                self._ask_again(fleet, options, made)
+                self._watch(fleet, made)
             fleet.run_all([made])
             self._watch(fleet, made)
             fleet.terminate(made.id)
             self._watch(fleet, made)
             fleet.ended(made.id)
             self._watch(fleet, made)
+
+    @staticmethod
+    def _ask_again(fleet: Fleet, options: SpawnOptions, made: ProviderInstance) -> None:
+        samples = fleet.samples
+        wishes: list[dict[str, Any]] = [{}]
+        wishes += [{"spec": samples.other_spec}] if samples.other_spec else []
+        wishes += [{"region": one} for one in samples.regions[1:2] if _regions(fleet.provider)]
+        for changes in wishes:
+            # Whether it is refused, or wrongly makes a second one, is another clause's matter.
+            answer = shaped(fleet.try_spawn(replace(options, **changes)))
+            if answer.ok and answer.value.id == made.id and (changed := difference(made, answer.value)):
+                raise Violation(f"{made.id} stays what spawn said", changed, answer)
 
     @staticmethod
     def _watch(fleet: Fleet, made: ProviderInstance) -> None:

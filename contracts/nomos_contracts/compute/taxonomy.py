@@ -23,6 +23,9 @@ from nomos_proto.errors import row_of
 LONG = 300
 """Seconds to wait from which on it is looked at twice: a third of a second, if they were milliseconds."""
 
+INHERITED = ("constructor", "__proto__", "toString", "hasOwnProperty", "__class__")
+"""Names that an object has before anything is put into it."""
+
 SOME = ("capacity", "auth", "rate_limit")
 """Provocations from which it shows how a provider makes its errors."""
 
@@ -58,9 +61,9 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Made-up ones, and one that is nearly a spec; with INVALID_SPEC."""
+        """Made-up ones, one that is nearly a spec, and names that tables of some languages have; with INVALID_SPEC."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            for spec in (f"no-{fleet.name()}", nomos_samples.spec + f"-{fleet.name()}", ""):
+            for spec in (f"no-{fleet.name()}", nomos_samples.spec + f"-{fleet.name()}", "", *INHERITED):
                 expect_taxonomy(fleet.try_spawn(spec=spec), "INVALID_SPEC", because=f"there is no spec {spec!r}")
 
     @clause("CMP-ERROR-002")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import Fleet, code_of, fleet_of, shaped, told, words
+from nomos_contracts.compute.fleet import ENDED, Fleet, code_of, fleet_of, shaped, told, words
 from nomos_contracts.compute.getting import near
+from nomos_contracts.compute.interface import InstanceStatus, ListFilter, ProviderInstance
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
-from nomos_contracts.violation import Violation
+from nomos_contracts.violation import Violation, shorten
 
 AT_ONCE = 8
 
@@ -138,20 +141,35 @@ class TerminateContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Neither by the right id of one, nor by ids that nearly are another's."""
+        """Neither by the right id of one, nor by ids that nearly are another's.
+
+        The others have what it has: its control plane or its number, its spec, its tags, its manifest.
+        """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            control = f"nomos-{fleet.mark}-one"
-            ended = [fleet.spawn(control_id=control) for _ in range(2)]
-            others = [fleet.spawn(control_id=control) for _ in range(3)]
-            fleet.run_all((*ended, *others))
+            control, manifest = f"nomos-{fleet.mark}-one", f"manifest-{fleet.mark}"
+            asked = [fleet.options(control_id=control, manifest_id=manifest) for _ in range(4)]
+            asked.append(replace(asked[0], control_id=f"nomos-{fleet.mark}-two"))
+            made = [fleet.spawn(one) for one in asked]
+            fleet.run_all(made)
+            ended, others = made[:2], made[2:]
             for one in ended:
                 fleet.end(one.id)
-            for wrong in near(others[0].id):
-                if wrong not in fleet.ids:
-                    nomos_provider.invoke("terminate", provider_id=wrong)
-            for one in others:
-                found = fleet.running(one.id)
-                if found is None:
-                    raise Violation(
-                        f"{one.id} still runs, nobody terminated it", words(fleet.get(one.id)), *_last(fleet)
-                    )
+            self._expect_running(fleet, others, f"terminate of {shorten([one.id for one in ended])}")
+            there = {one.id for one in fleet.shown(ListFilter(include_terminated=True))} | set(fleet.ids)
+            wrong = [one for one in near(others[0].id) if one not in there]
+            for each in wrong:
+                nomos_provider.invoke("terminate", provider_id=each)
+            self._expect_running(fleet, others, f"terminate of {shorten(wrong, 1500)}")
+
+    @staticmethod
+    def _expect_running(fleet: Fleet, others: Sequence[ProviderInstance], after: str) -> None:
+        for one in others:
+
+            def look(wanted: str = one.id) -> InstanceStatus | None:
+                found = fleet.get(wanted)
+                return found.status if found and found.status in {InstanceStatus.RUNNING, *ENDED} else None
+
+            # What ends does not run again: there is nothing to wait for.
+            if fleet.poll(fleet.settle, look) is not InstanceStatus.RUNNING:
+                seen = f"{words(fleet.get(one.id))} after {after}"
+                raise Violation(f"{one.id} still runs, nobody terminated it", seen, *_last(fleet))

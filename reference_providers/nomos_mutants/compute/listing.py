@@ -13,7 +13,7 @@ from nomos_reference.compute.filters import matching
 Found = Iterable[ProviderInstance]
 
 
-class _Filtered(Original):
+class Filtered(Original):
     """Changes the filter, or what it shows."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -40,7 +40,7 @@ class EmptyShowsNothing(Original):
 
 
 @mutant("CMP-LIST-002", defect="list says another time of creation than get", also=("CMP-STATE-002",))
-class OtherTime(_Filtered):
+class OtherTime(Filtered):
     """Says when it was ready."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -49,7 +49,7 @@ class OtherTime(_Filtered):
 
 
 @mutant("CMP-LIST-002", "stranger", defect="list shows an instance that get does not know")
-class ShowsStranger(_Filtered):
+class ShowsStranger(Filtered):
     """Remembers one that somebody has removed."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -61,7 +61,7 @@ class ShowsStranger(_Filtered):
 
 
 @mutant("CMP-LIST-003", defect="list shows the first two pages")
-class FirstPages(_Filtered):
+class FirstPages(Filtered):
     """Follows the cursor once."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -70,7 +70,7 @@ class FirstPages(_Filtered):
 
 
 @mutant("CMP-LIST-003", "filtered", defect="list follows the cursor, but with a filter it shows one page")
-class FirstPageFiltered(_Filtered):
+class FirstPageFiltered(Filtered):
     """Has two ways to list."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -79,7 +79,7 @@ class FirstPageFiltered(_Filtered):
 
 
 @mutant("CMP-LIST-003", "twice", defect="what stands at the end of one page and the start of the next is shown twice")
-class TwiceAtEdges(_Filtered):
+class TwiceAtEdges(Filtered):
     """Starts the next page with the last one."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -88,7 +88,7 @@ class TwiceAtEdges(_Filtered):
 
 
 @mutant("CMP-LIST-004", defect="with a filter list shows what is terminated")
-class ShowsTerminated(_Filtered):
+class ShowsTerminated(Filtered):
     """Filters in one place only."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -101,7 +101,7 @@ class ShowsTerminated(_Filtered):
     defect="include_terminated shows terminated instances alone",
     also=("CMP-FILTER-006", "CMP-FILTER-007"),
 )
-class TerminatedAlone(_Filtered):
+class TerminatedAlone(Filtered):
     """Takes include for only."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -111,7 +111,7 @@ class TerminatedAlone(_Filtered):
 
 
 @mutant("CMP-FILTER-001", defect="of several statuses the first one counts")
-class FirstStatus(_Filtered):
+class FirstStatus(Filtered):
     """Hands one status to the vendor."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -120,7 +120,7 @@ class FirstStatus(_Filtered):
 
 
 @mutant("CMP-FILTER-002", defect="spec matches beginnings")
-class SpecBegins(_Filtered):
+class SpecBegins(Filtered):
     """Hands the spec to a filter with a star."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -137,7 +137,7 @@ class SpecBegins(_Filtered):
     defect="region is ignored, the region of the account counts",
     also=("CMP-FILTER-006", "CMP-FILTER-007"),
 )
-class RegionIgnored(_Filtered):
+class RegionIgnored(Filtered):
     """Asks its own region."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -146,7 +146,7 @@ class RegionIgnored(_Filtered):
 
 
 @mutant("CMP-FILTER-003", "prefix", defect="region matches beginnings")
-class RegionBegins(_Filtered):
+class RegionBegins(Filtered):
     """Hands the region to a filter with a star."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -187,7 +187,7 @@ class AnyTag(Original):
 
 
 @mutant("CMP-FILTER-004", "empty", defect="an empty value matches every value")
-class EmptyMatchesAll(_Filtered):
+class EmptyMatchesAll(Filtered):
     """Tests a value for truth."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -237,7 +237,7 @@ class TrimsTags(Original):
 
 
 @mutant("CMP-FILTER-005", defect="a limit over a page is the page", also=())
-class LimitOfPage(_Filtered):
+class LimitOfPage(Filtered):
     """Has a limit of its own, of three."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
@@ -247,7 +247,7 @@ class LimitOfPage(_Filtered):
 
 
 @mutant("CMP-FILTER-005", "one", defect="a limit shows one more", also=("CMP-FILTER-007", "CMP-SCHED-001"))
-class OneMore(_Filtered):
+class OneMore(Filtered):
     """Counts from 0."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -256,7 +256,7 @@ class OneMore(_Filtered):
 
 
 @mutant("CMP-FILTER-006", defect="beside tags the filter spec is ignored", also=("CMP-FILTER-007",))
-class TagsWin(_Filtered):
+class TagsWin(Filtered):
     """Has a query for each filter."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -265,7 +265,7 @@ class TagsWin(_Filtered):
 
 
 @mutant("CMP-FILTER-006", "status", defect="beside a region the filter status is ignored", also=("CMP-FILTER-007",))
-class RegionWins(_Filtered):
+class RegionWins(Filtered):
     """Has a query for each region."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -274,7 +274,7 @@ class RegionWins(_Filtered):
 
 
 @mutant("CMP-FILTER-007", defect="filters are ignored where there is a limit")
-class LimitAlone(_Filtered):
+class LimitAlone(Filtered):
     """Hands the limit to the vendor and forgets the rest."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -287,7 +287,7 @@ class LimitAlone(_Filtered):
 
 
 @mutant("CMP-FILTER-007", "first", defect="the limit counts before tags are compared")
-class LimitFirst(_Filtered):
+class LimitFirst(Filtered):
     """Lets the vendor cut."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
@@ -307,7 +307,7 @@ class LimitFirst(_Filtered):
 
 
 @mutant("CMP-FILTER-008", defect="a filter that nothing matches fails with NOT_FOUND")
-class NothingIsError(_Filtered):
+class NothingIsError(Filtered):
     """Takes nothing for an error."""
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:

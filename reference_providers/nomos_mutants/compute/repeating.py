@@ -26,7 +26,7 @@ class _Keyed(Original):
         return await super().spawn(replace(options, control_id=control, instance_id=number))
 
 
-class _Careless(_Keyed):
+class Careless(_Keyed):
     """Changes it, and looks at nothing else."""
 
     def _existing(self, options: SpawnOptions) -> Any:
@@ -156,7 +156,7 @@ class Joined(_Keyed):
 
 
 @mutant("CMP-IDEM-004", "case", defect="the case of control ids does not count")
-class Lowered(_Careless):
+class Lowered(Careless):
     """Lowers tokens."""
 
     def key(self, options: SpawnOptions) -> tuple[str, int]:
@@ -169,7 +169,7 @@ class Lowered(_Careless):
 
 
 @mutant("CMP-IDEM-004", "double", defect="instance ids are kept as doubles")
-class AsDouble(_Careless):
+class AsDouble(Careless):
     """Has one type for numbers."""
 
     def key(self, options: SpawnOptions) -> tuple[str, int]:
@@ -178,7 +178,7 @@ class AsDouble(_Careless):
 
 
 @mutant("CMP-IDEM-004", "bits", defect="instance ids are kept in 32 bits")
-class Narrow(_Careless):
+class Narrow(Careless):
     """Has a narrow column."""
 
     def key(self, options: SpawnOptions) -> tuple[str, int]:
