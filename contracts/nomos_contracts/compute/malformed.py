@@ -99,6 +99,7 @@ def malformed(
             left = {key: item for key, item in plain.items() if key != name}
             yield name, "a needed argument is missing", left
             yield name, "null in place of a needed argument", {**left, name: None}
+        parts: Iterator[tuple[str, str, Any]]
         if name in plain:
             parts = chain(
                 spoilt(parameter.hint, plain[name], name, seen), _absent(parameter.hint, plain[name], name, gated)
@@ -138,11 +139,11 @@ def answers(fleet: Fleet, provider: WireFace) -> Iterator[tuple[str, str, str, A
         for where, what, arguments in malformed(method, plain, gated):
             answer = provider.running.call(method.name, arguments, interface=INTERFACE.name)
             if answer.ok and is_map(answer.value):
-                _adopt(fleet, method.name, answer.value)
+                adopt(fleet, method.name, answer.value)
             yield method.name, where, what, answer
 
 
-def _adopt(fleet: Fleet, method: str, made: Mapping[str, Any]) -> None:
+def adopt(fleet: Fleet, method: str, made: Mapping[str, Any]) -> None:
     """See that what a call has made that should have been refused is gone after the check."""
     if method == "spawn" and made.get("id"):
         fleet.own(str(made["id"]))

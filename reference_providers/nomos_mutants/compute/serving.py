@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nomos_contracts.compute.interface import InstanceStatus, NetworkConfig, SpawnOptions
+from nomos_contracts.compute.interface import BootstrapConfig, InstanceStatus, NetworkConfig, SpawnOptions
 from nomos_contracts.embodiment import Embodiment
 from nomos_contracts.exposure import ServedInterface
 from nomos_contracts.functions import Method
 from nomos_contracts.hints import fields_of
 from nomos_mutants.compute.original import Original
 from nomos_mutants.functions import function_mutant
+from nomos_proto.errors import ProviderError
 from nomos_proto.kinds import is_map
 from nomos_proto.provider import CallContext
 
@@ -71,6 +72,15 @@ class _Unbounded(_Reading):
         return {name: value for name, value in given.items() if name != "max_spot_price"} if endless else given
 
 
+class _Quoting(_Reading):
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Quote the record in which there is a field too much."""
+        script = given.get("bootstrap")
+        if is_map(script) and not set(script) <= set(fields_of(BootstrapConfig)):
+            raise ProviderError(f"options.bootstrap: a field is not known: {script}", "INVALID_SPEC")
+        return given
+
+
 class _Nulling(ServedInterface):
     def _runner(self, method: Method) -> Callable[[Mapping[str, Any], CallContext], Any]:
         run = super()._runner(method)
@@ -119,6 +129,13 @@ class DropsNestedFields(Original):
 )
 class TakesInfinity(Original):
     """Looks at the kind of a number alone."""
+
+
+@function_mutant(
+    "compute", "CMP-ERROR-005", "unknown", defect="a failure about an unknown field shows its record", served=_Quoting
+)
+class QuotesRecords(Original):
+    """Shows what it could not read."""
 
 
 @function_mutant(
