@@ -133,6 +133,7 @@ def refusals(interface: FunctionInterface, method: Method, seen: set[Any]) -> It
 
     for name in method.required:
         yield wrong(name, "a needed argument is missing", {key: one for key, one in good.items() if key != name})
+        yield wrong(name, "null in place of a needed argument", {**good, name: None})
     yield wrong("unknown_argument", "an unknown argument", {**good, "unknown_argument": 1})
     for name, value in good.items():
         for where, what, part in spoilt(method.parameters[name].hint, value, name, seen):

@@ -252,6 +252,31 @@ def _read_list(hint: Hint, value: Any, where: str) -> Any:
     return tuple(found) if is_tuple else found
 
 
+def null_in(hint: Hint, value: Any, where: str = "") -> str:
+    """Return the place of a field that is null where it should be an absent key, empty where there is none.
+
+    `from_wire` reads such a field as absent.
+
+    Args:
+        hint: the type of the value.
+        value: its plain form, which fits the type.
+        where: its place in something larger.
+    """
+    one = next((choice for choice in choices_of(hint) if choice is not type(None)), None)
+    inner: list[tuple[Hint, Any, str]] = []
+    if is_record(one) and is_map(value):
+        for name, field in fields_of(one).items():
+            place = _below(where, name)
+            if name in value and value[name] is None and field.hint not in (Any, object):
+                return place
+            inner.append((field.hint, value.get(name), place))
+    elif class_of(one) in MAPS and is_map(value):
+        inner = [(item_hint(one, 1), part, _below(where, key)) for key, part in value.items()]
+    elif class_of(one) in LISTS and is_sequence(value):
+        inner = [(item_hint(one, 0), part, f"{where}[{at}]") for at, part in enumerate(value)]
+    return next((found for each in inner if (found := null_in(*each))), "")
+
+
 def _kind(value: object) -> str:
     """Return what *value* is in words; a value may be a secret and is not shown."""
     return "nothing" if value is None else f"a {type(value).__name__}"

@@ -44,10 +44,17 @@ LARGE: Final = 2**62
 
 
 def secret_bootstrap(plain: BootstrapConfig | None = None) -> BootstrapConfig:
-    """Return a bootstrap configuration, *plain* if one is given, all of whose secrets can be looked for."""
+    """Return a bootstrap configuration, *plain* if one is given, all of whose secrets can be looked for.
+
+    What is wrong with a value of *plain* is still wrong.
+    """
     given = plain or bootstrap()
-    names = (*(given.environment or {}), "NOMOS_PASSWORD")
-    return replace(given, registration_token=SECRET, environment=dict.fromkeys(names, SECRET))
+    variables = {"NOMOS_PASSWORD": "", **(given.environment or {})}
+    return replace(
+        given,
+        registration_token=SECRET + given.registration_token,
+        environment={name: SECRET + value for name, value in variables.items()},
+    )
 
 
 def hostile_spawns(fleet: Fleet) -> Iterator[dict[str, Any]]:

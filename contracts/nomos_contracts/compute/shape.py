@@ -6,9 +6,11 @@ from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
+from nomos_contracts.codec import null_in
 from nomos_contracts.compute.fleet import SPAWN, Fleet, bootstrap, fleet_of, told
 from nomos_contracts.compute.interface import (
     CORE,
+    INTERFACE,
     CreateSnapshotOptions,
     HeartbeatExpectations,
     HeartbeatTask,
@@ -21,6 +23,8 @@ from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
+from nomos_proto.v2.provider_pb2 import CallResponse
+from nomos_proto.values import from_value
 
 FAR = 4_102_444_800_000
 """A deadline in milliseconds since the epoch that no heartbeat reaches."""
@@ -73,6 +77,13 @@ class ShapeContract(Contract):
             raise Violation(
                 f"what {answer.method} answers has the fields of the interface", answer.decode_error, answer
             )
+        if answer.ok and answer.response is not None:
+            # What came over the wire, before nulls in it were read as absent fields.
+            came = from_value(CallResponse.FromString(answer.response).result)
+            if place := null_in(INTERFACE.methods[answer.method].returns, came):
+                raise Violation(
+                    f"what {answer.method} answers has no key for a field that is absent", f"{place} is null", answer
+                )
         return answer
 
     def _lives(self, fleet: Fleet, made: ProviderInstance) -> None:

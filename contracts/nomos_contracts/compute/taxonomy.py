@@ -10,11 +10,13 @@ from typing import Any
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import Configured, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told
-from nomos_contracts.compute.hostile import SECRET, hostile_answers, hostile_spawns, secret_bootstrap
-from nomos_contracts.compute.interface import ERROR_CODES, ListFilter
+from nomos_contracts.compute.hostile import hostile_answers, hostile_spawns
+from nomos_contracts.compute.interface import ERROR_CODES
 from nomos_contracts.compute.leftovers import Leftovers
 from nomos_contracts.compute.provoked import all_provoked, shrinks, waits
+from nomos_contracts.compute.refusals import refusals, refusals_of_life, refused_start
 from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.compute.secrets import secret_answers, shows_secret
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Violation, shorten
@@ -33,7 +35,8 @@ SOME = ("capacity", "auth", "rate_limit")
 def failures(fleet: Fleet) -> Iterator[Answer]:
     """Yield failures that every provider can have, all of the taxonomy; others are another clause's matter."""
     answers = [fleet.try_spawn(**changes) for changes in hostile_spawns(fleet)]
-    answers.append(fleet.provider.invoke("list", filter=ListFilter(limit=-1)))
+    answers += refusals(fleet)
+    answers += refusals_of_life(fleet)
     yield from (answer for answer in answers if answer.code != "OK" and code_of(answer))
 
 
@@ -77,6 +80,7 @@ class ErrorContract(Contract):
     ) -> None:
         """Of every failure that could be provoked; so is the status of the call, by which others see what it is."""
         seen: list[Answer] = list(all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random))
+        seen += refused_start(nomos_configured, nomos_samples)
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             seen += failures(fleet)
         for answer in seen:
@@ -117,8 +121,10 @@ class ErrorContract(Contract):
     ) -> None:
         """The same name in each."""
         seen: list[Answer] = list(all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME))
+        seen += refused_start(nomos_configured, nomos_samples)
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            seen.append(fleet.try_spawn(spec=f"no-{fleet.name()}"))
+            # A method that is not there fails before the provider is asked.
+            seen += (one for one in refusals(fleet) if nomos_provider.offers(one.method))
         names = {str(one.details.get("provider")): one for one in seen if code_of(one)}
         for name, answer in names.items():
             if name in {"", "None"}:
@@ -134,20 +140,15 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Neither the registration token nor a value of the environment, by spawn and by generate_bootstrap."""
+        """Neither the registration token nor a value of the environment, in whatever way they are refused."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            answers: list[Answer] = []
-            for changes in hostile_spawns(fleet):
-                secret = secret_bootstrap(changes.get("bootstrap"))
-                answers.append(fleet.try_spawn(**{**changes, "bootstrap": secret}))
-                if "bootstrap" in changes:
-                    answers.append(nomos_provider.invoke("generate_bootstrap", cfg=secret))
+            answers = [*secret_answers(fleet), *refusals(fleet), *refusals_of_life(fleet)]
         for answer in answers:
             if answer.code == "OK":
                 continue
             if not answer.message.strip():
                 raise Violation("a failure with a message", told(answer), answer)
-            if SECRET in answer.message or SECRET in repr(answer.details):
+            if shows_secret(answer):
                 raise Violation("a failure that shows neither token nor environment", "it shows one", answer)
 
     @clause("CMP-ERROR-006")
@@ -192,7 +193,7 @@ class ErrorContract(Contract):
         nomos_random: Random,
     ) -> None:
         """Seconds, over 0 and less than a day, in every failure that has it; a long time passes as time does."""
-        for answer in all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME):
+        for answer in all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME, "quota"):
             wait = answer.details.get("retry_after")
             if wait is None:
                 continue

@@ -189,13 +189,15 @@ class MalformedContract(Contract):
         b"\x0a" + b"\xff" * 10 + b"\x01",  # a length of eleven bytes
     )
     """protobuf.js cuts a text that is too short instead of refusing it; these are tried where that gives no answer."""
+    _BROKEN_CALL = (b"\x0a", b"\xff" * 12, b"\x1a\x7f", b"\x2a\x7f", b"\x1a\x04\x12\x02\x42\x7f")
+    """Ends that make no CallRequest, and none of them a text: every library refuses them."""
     _NO_TEXT = (b"\xc3\x28", b"\xff\xfe", b"\xed\xa0\x80", b"\xf0\x80\x80\xaf")
 
     @clause("PROC-SURFACE-004")
     def test_malformed_requests_are_errors(
         self, nomos_fresh: RunningProvider, nomos_spawn: Starter, nomos_samples: ConfigSamples
     ) -> None:
-        """Before and after Init, in each method; the good Init and the answers are as if nothing had been."""
+        """Before and after Init, in each method, Call too; the good Init and the answers are as if nothing had been."""
         for data in (*self._BROKEN, *self._BROKEN_CONFIG):
             self._refused(nomos_fresh, nomos_fresh.raw("Init", data), "Init")
         good = nomos_fresh.init()
@@ -219,6 +221,13 @@ class MalformedContract(Contract):
             answer = nomos_fresh.raw("Init", data)
             self._refused(nomos_fresh, answer, "Init")
             must_still_serve(nomos_fresh, answer, path, before)
+        if isinstance(nomos_samples, CallSamples):
+            # A Fetch fails here whatever is asked; this Call would do its work.
+            call = wire.text_field(1, nomos_samples.interface) + wire.text_field(2, nomos_samples.function)
+            for data in self._BROKEN_CALL:
+                answer = nomos_fresh.raw("/nomos.provider.v2.ProviderService/Call", call + data)
+                self._refused(nomos_fresh, answer, "Call")
+                must_still_serve(nomos_fresh, answer, path, before)
 
     @staticmethod
     def _refused(provider: RunningProvider, answer: Answer, method: str) -> None:

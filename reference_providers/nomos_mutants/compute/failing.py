@@ -11,6 +11,7 @@ from nomos_contracts.compute.interface import (
     ListFilter,
     ProviderError,
     ProviderInstance,
+    SnapshotStatus,
     SpawnOptions,
 )
 from nomos_mutants.compute.original import Original, mutant
@@ -143,6 +144,33 @@ class ThrottlingFinal(_Failing):
         return again(error, retryable=False, retry_after=None) if error.code == "RATE_LIMIT_ERROR" else error
 
 
+class _Snapshots(Original):
+    """Changes what the status of a snapshot raises."""
+
+    changes: ClassVar[dict[str, str]] = {}
+
+    async def get_snapshot_status(self, request_id: str) -> SnapshotStatus:
+        """Change it."""
+        try:
+            return await super().get_snapshot_status(request_id)
+        except ProviderError as error:
+            raise again(error, **self.changes) from error
+
+
+@mutant("CMP-ERROR-002", "snapshots", defect="an unknown request of a snapshot is of category validation")
+class UnknownRequestInvalid(_Snapshots):
+    """Writes this category by hand."""
+
+    changes: ClassVar[dict[str, str]] = {"category": "validation"}
+
+
+@mutant("CMP-ERROR-004", "snapshots", defect="an unknown request of a snapshot does not name the provider")
+class NamelessSnapshots(_Snapshots):
+    """Was made by two people."""
+
+    changes: ClassVar[dict[str, str]] = {"provider": ""}
+
+
 class _MislabelledError(ProviderError):
     """An error with another status than that of its code."""
 
@@ -254,6 +282,18 @@ class ShowsVariable(Original):
         return super().generate_bootstrap(cfg)
 
 
+@mutant("CMP-ERROR-005", "checksum", defect="a failure about the checksum of a script shows all that it is made of")
+class ShowsConfiguration(Original):
+    """Shows what the checksum was compared with."""
+
+    def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
+        """Show it."""
+        try:
+            return super().generate_bootstrap(cfg)
+        except ProviderError as error:
+            raise again(error, message=f"{error.message}: {cfg}" if cfg.init_checksum else error.message) from error
+
+
 @mutant("CMP-ERROR-005", "silent", defect="an unknown region fails without a word")
 class Silent(_Failing):
     """Has nothing to say."""
@@ -332,6 +372,15 @@ class WaitsMilliseconds(_Failing):
             return error
         until: float = self.__dict__.setdefault("_until", time.monotonic() + 60)
         return again(error, retry_after=round(1000 * (until - time.monotonic())))
+
+
+@mutant("CMP-ERROR-017", "quota", defect="an account's limit says when to try again")
+class QuotaWaits(_Failing):
+    """Has one way to tell limits."""
+
+    def change(self, error: ProviderError) -> Exception:
+        """Add a minute."""
+        return again(error, retry_after=60.0) if error.code == "QUOTA_EXCEEDED" else error
 
 
 @mutant("CMP-ERROR-017", "negative", defect="the time to wait may be negative")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nomos_contracts.compute.interface import SpawnOptions
+from nomos_contracts.compute.interface import BootstrapConfig, InstanceStatus, NetworkConfig, SpawnOptions
 from nomos_contracts.embodiment import Embodiment
 from nomos_contracts.exposure import ServedInterface
 from nomos_contracts.functions import Method
 from nomos_contracts.hints import fields_of
 from nomos_mutants.compute.original import Original
 from nomos_mutants.functions import function_mutant
+from nomos_proto.errors import ProviderError
 from nomos_proto.kinds import is_map
 from nomos_proto.provider import CallContext
 
@@ -45,6 +47,52 @@ class _Filling(_Reading):
         return {"instance_id": 0, **given}
 
 
+class _Parsing(_Reading):
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make a number of a text that is one."""
+        size = given.get("disk_size_gb")
+        return {**given, "disk_size_gb": int(size)} if isinstance(size, str) and size.isdigit() else given
+
+
+class _Shallow(_Reading):
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Keep what is known of the network."""
+        network = given.get("network_config")
+        if not is_map(network):
+            return given
+        kept = {name: value for name, value in network.items() if name in fields_of(NetworkConfig)}
+        return {**given, "network_config": kept}
+
+
+class _Unbounded(_Reading):
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take a price without bounds for none."""
+        price = given.get("max_spot_price")
+        endless = isinstance(price, float) and not math.isfinite(price)
+        return {name: value for name, value in given.items() if name != "max_spot_price"} if endless else given
+
+
+class _Quoting(_Reading):
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Quote the record in which there is a field too much."""
+        script = given.get("bootstrap")
+        if is_map(script) and not set(script) <= set(fields_of(BootstrapConfig)):
+            raise ProviderError(f"options.bootstrap: a field is not known: {script}", "INVALID_SPEC")
+        return given
+
+
+class _Nulling(ServedInterface):
+    def _runner(self, method: Method) -> Callable[[Mapping[str, Any], CallContext], Any]:
+        run = super()._runner(method)
+
+        def filled(args: Mapping[str, Any], context: CallContext) -> Any:
+            """Give each instance that has ended every field."""
+            ended = InstanceStatus.TERMINATED
+            return [{"ip": None, **one} if one["status"] == ended else one for one in run(args, context)]
+
+        return filled if method.name == "list" else run
+
+
 class _Early(ServedInterface):
     def _running(self) -> Embodiment:
         if self._embodiment is None:
@@ -62,6 +110,39 @@ class DropsFields(Original):
 )
 class FillsFields(Original):
     """Reads into a record of zeros."""
+
+
+@function_mutant("compute", "CMP-SHAPE-003", "text", defect="a text of digits is taken for a number", served=_Parsing)
+class ParsesTexts(Original):
+    """Reads numbers wherever they are."""
+
+
+@function_mutant(
+    "compute", "CMP-SHAPE-003", "nested", defect="fields of a network that are not known are dropped", served=_Shallow
+)
+class DropsNestedFields(Original):
+    """Is strict about the outermost record."""
+
+
+@function_mutant(
+    "compute", "CMP-SHAPE-003", "infinite", defect="a highest price of infinity or NaN is none", served=_Unbounded
+)
+class TakesInfinity(Original):
+    """Looks at the kind of a number alone."""
+
+
+@function_mutant(
+    "compute", "CMP-ERROR-005", "unknown", defect="a failure about an unknown field shows its record", served=_Quoting
+)
+class QuotesRecords(Original):
+    """Shows what it could not read."""
+
+
+@function_mutant(
+    "compute", "CMP-SHAPE-001", "null", defect="an address that an instance has no longer is null", served=_Nulling
+)
+class ShowsNull(Original):
+    """Fills a record."""
 
 
 @function_mutant("compute", "CMP-SHAPE-004", defect="a call before Init finds a provider with defaults", served=_Early)
