@@ -208,8 +208,12 @@ class RunningProvider(Protocol):
         """Call v2 `Describe`; UNIMPLEMENTED from a provider that speaks v1 only."""
         ...
 
-    def reconnect(self) -> None:
-        """Drop all connections; the next call opens new ones."""
+    def reconnect(self, most: int | None = None) -> None:
+        """Drop all connections; the next call opens new ones, at most *most* until this is called again.
+
+        Args:
+            most: 1 has all calls share one connection; None takes the limit from the settings.
+        """
         ...
 
     def stdout(self) -> bytes:

@@ -103,6 +103,7 @@ class ChannelPool:
         self._limits = limits
         self._options = channel_options(limits, address)
         self._clock = clock
+        self._most = limits.pool_size
         self._lock = threading.Lock()
         self._links: list[Link] = []
         self._closed = False
@@ -136,7 +137,7 @@ class ChannelPool:
                     break
                 if chosen is None or link.busy < chosen.busy:
                     chosen = link
-            if chosen is None or (chosen.busy and len(self._links) < self._limits.pool_size):
+            if chosen is None or (chosen.busy and len(self._links) < self._most):
                 chosen = self.open()
                 self._links.append(chosen)
                 self._opened += 1
@@ -164,9 +165,14 @@ class ChannelPool:
             link.channel.close()
         return len(stale)
 
-    def renew(self) -> None:
-        """Let go of all channels: idle ones are closed now, busy ones after their calls."""
+    def renew(self, most: int | None = None) -> None:
+        """Let go of all channels: idle ones are closed now, busy ones after their calls.
+
+        Args:
+            most: how many there may be from now on, None for the size of the settings.
+        """
         with self._lock:
+            self._most = most or self._limits.pool_size
             links, self._links = self._links, []
             for link in links:
                 link.retired = True

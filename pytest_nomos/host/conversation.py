@@ -279,11 +279,11 @@ class Conversation:
 
         return self._exchange("Describe", V2 + "Describe", {}, b"", self._seconds(timeout), decode=decode)
 
-    def reconnect(self) -> None:
-        """Drop all connections; the next call opens new ones."""
+    def reconnect(self, most: int | None = None) -> None:
+        """Drop all connections; the next call opens new ones, at most *most* until this is called again."""
         caller = self._caller()
         if isinstance(caller, Caller):
-            caller.pool.renew()
+            caller.pool.renew(most)
 
 
 def _call_request(function: str, args: Mapping[str, Any], interface: str) -> tuple[bytes, dict[str, Any]]:

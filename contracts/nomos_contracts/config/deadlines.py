@@ -11,6 +11,7 @@ from nomos_contracts.config.probes import CALLERS, Steady, alike, fetch_all, pla
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import initialised, running
+from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import Answer, PendingAnswer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok
 
@@ -24,6 +25,24 @@ SERVED = 1.5
 
 ABANDONED = 40
 """Slow calls that are left at once: more than the threads of a usual pool."""
+
+EARLY = 0.5
+"""Part of its time after which a call was not waited for; a provider may give up a little before its caller does."""
+
+ARRIVES = 0.02
+"""Seconds by which one caller of a slow path comes before the others."""
+
+NOTICED = 0.2
+"""Seconds in which what the end of one call does to another shows."""
+
+ALONE = 256
+"""Slow calls that are left one after the other: more than places of any usual kind, each of which may keep one."""
+
+EACH = (0.002, 0.004)
+"""Seconds that such a call has: it has arrived, even where a call takes longer than usual."""
+
+TOGETHER = 32
+"""Such calls on one connection: servers close connections on which hundreds are left."""
 
 WINDOW = 0.4
 """Seconds over which CPU time is measured."""
@@ -56,7 +75,10 @@ class DeadlineContract(Contract):
         nomos_samples: ConfigSamples,
         nomos_target: TargetFacts,
     ) -> None:
-        """Forty leave at their deadline and some by cancelling; others are served, and the CPU is idle again."""
+        """Forty leave at their deadline and hundreds by cancelling; others are served, and the CPU is idle again.
+
+        Who stays does not lose his answer to those who leave: each call has a deadline of its own.
+        """
         initialised(nomos_fresh)
         others = [sample.path for sample in plain_samples(nomos_samples)[:4]]
         if not others:
@@ -64,7 +86,7 @@ class DeadlineContract(Contract):
         serial, well = fetch_all(nomos_fresh, others, at_once=1), nomos_fresh.health()
         usual = _share(nomos_fresh)
         for attempt in (1, 2):
-            abandoned = self._abandon(nomos_fresh, nomos_samples.slow)
+            abandoned = self._abandon(nomos_fresh, nomos_spawn, nomos_samples.slow)
             answers = fetch_all(nomos_fresh, others, timeout=SERVED)
             late = [now for now in answers if now.code in LEFT]
             if not late:
@@ -81,20 +103,33 @@ class DeadlineContract(Contract):
                 raise Violation(
                     f"after callers have left, Fetch answers as before, {before.summary}", now.summary, before, now
                 )
+        self._leave_one_by_one(nomos_fresh, nomos_spawn, nomos_samples.slow[0], serial)
         self._expect_idle(nomos_fresh, usual)
         health = expect_ok(nomos_fresh.health(timeout=nomos_target.limits.get("call")), "after callers have left")
         # STATUS_STARTING passes by itself.
         if told(health).get("status") != told(well).get("status") != HealthStatus.STARTING:
             raise Violation(f"Health as before callers have left, {well.summary}", health.summary, well, health)
 
-    def _abandon(self, provider: RunningProvider, slow: tuple[Segments, ...]) -> list[Answer]:
-        paths = [slow[number % len(slow)] for number in range(ABANDONED)]
-        cancelled = [provider.start_fetch(path) for path in slow]
-        waiting = [provider.start_fetch(path, timeout=PATIENCE) for path in paths]
-        answers = [call.answer() for call in waiting]
-        for call in cancelled:
+    def _abandon(self, provider: RunningProvider, spawn: Starter, slow: tuple[Segments, ...]) -> list[Answer]:
+        # What an earlier call left behind, and a call that came first and leaves first, are others' by no means.
+        gone = [provider.start_fetch(path) for path in slow]
+        soon(lambda: any(call.done() for call in gone), ARRIVES)
+        for call in gone:
             call.cancel()
-        answers += [call.answer() for call in cancelled]
+        first = [provider.start_fetch(path, timeout=PATIENCE) for path in slow]
+        soon(lambda: any(call.done() for call in first), ARRIVES)
+        stayed = [provider.start_fetch(path) for path in slow]
+        paths = [slow[number % len(slow)] for number in range(ABANDONED)]
+        waiting = [*first, *(provider.start_fetch(path, timeout=PATIENCE) for path in paths)]
+        answers = [call.answer() for call in waiting]
+        soon(lambda: any(call.done() for call in stayed), NOTICED)
+        over = [call for call in stayed if call.done()]
+        for call in stayed:
+            call.cancel()
+        kept = [call.answer() for call in stayed]
+        early = [now for now in answers if now.code in LEFT and now.elapsed < EARLY * now.seconds]
+        early += [now for now in (call.answer() for call in over) if now.code in LEFT and now.elapsed < SERVED]
+        answers += [*kept, *(call.answer() for call in gone)]
         waited_for = [asked(answer) for answer in answers if answer.code in LEFT]
         for answer in answers:
             # What is slow for one caller and not there for another is no wrong sample.
@@ -102,7 +137,53 @@ class DeadlineContract(Contract):
             if answer.ok or (absent and asked(answer) not in waited_for):
                 raise Blocked("sample:slow", f"Fetch of {asked(answer)} is not slow: it answered {answer.summary}")
             expect_code(answer, *LEFT, because="the caller has left")
+        for answer in early:
+            self._must_be_slow(spawn, answer)
+            expected = f"a slow Fetch of {asked(answer)} ends with its own deadline, whoever else has left"
+            raise Violation(expected, answer.summary, answer)
         return answers
+
+    @staticmethod
+    def _must_be_slow(spawn: Starter, early: Answer) -> None:
+        """See that the path of *early* is slow for a caller whom nobody has been before.
+
+        Raises:
+            Blocked: it is not.
+        """
+        alone = running(spawn(init=True)).fetch(asked(early), timeout=SERVED)
+        if alone.code not in LEFT or alone.elapsed < EARLY * alone.seconds:
+            raise Blocked("sample:slow", f"Fetch of {asked(alone)} is not slow: it answered {alone.summary}")
+
+    def _leave_one_by_one(
+        self, provider: RunningProvider, spawn: Starter, slow: Segments, serial: list[Answer]
+    ) -> None:
+        """See that others get the answers of *serial* after many calls of *slow*, each left before the next one came.
+
+        Raises:
+            Violation: they do not, nor when they are asked again.
+        """
+        each = min(max(EACH[0], provider.health().elapsed), EACH[1])
+        calls: list[PendingAnswer] = []
+        for number in range(ALONE):
+            if number % TOGETHER == 0:
+                provider.reconnect()
+            calls.append(provider.start_fetch(slow))
+            time.sleep(each)
+            calls[-1].cancel()
+        provider.reconnect()
+        # Asked twice: a queue of what was left may take a moment to empty.
+        for _ in range(2):
+            answers = fetch_all(provider, map(asked, serial), timeout=SERVED)
+            late = [now for before, now in zip(serial, answers, strict=True) if not alike(before, now)]
+            if not late:
+                return
+        control = running(spawn(init=True)).fetch(asked(late[0]))
+        if control.elapsed > SERVED / 2:
+            raise Blocked("environment", f"an ordinary Fetch takes {control.elapsed:.2f} s on this machine now")
+        expected = (
+            f"the same answer to Fetch of {asked(late[0])} after {ALONE} callers of a slow path have left, one by one"
+        )
+        raise Violation(expected, late[0].summary, calls[-1].answer(), late[0])
 
     def _expect_idle(self, provider: RunningProvider, usual: float) -> None:
         """See that the process is idle for some windows in a row, by the CPU time that its group has used."""

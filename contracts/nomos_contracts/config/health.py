@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from nomos_contracts.clause import clause
@@ -14,6 +14,7 @@ from nomos_contracts.config.probes import CALLERS, at_once, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import initialised, running
+from nomos_contracts.process.traffic import REFUSAL, refused
 from nomos_contracts.provider import Answer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok
 
@@ -57,14 +58,24 @@ class HealthContract(Contract):
             raise Violation("Health of a provider that is fully operational says STATUS_OK", answer.summary, answer)
 
     @clause("CFG-HEALTH-003")
-    def test_never_leaves_the_status_out(self, nomos_provider: RunningProvider) -> None:
-        """After a good Init, several times, also after a Fetch that failed."""
+    def test_never_leaves_the_status_out(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """After a good Init, several times, also after a Fetch that failed, and after each kind of refused Init."""
+
+        def look(when: str) -> None:
+            answer = nomos_fresh.health()
+            if _status(answer, when) == HealthStatus.UNSPECIFIED:
+                raise Violation(f"a status that is set {when}", "STATUS_UNSPECIFIED", answer)
+
+        initialised(nomos_fresh)
         for turn in range(4):
-            answer = nomos_provider.health()
-            if _status(answer, "after Init") == HealthStatus.UNSPECIFIED:
-                raise Violation("a status that is set", "STATUS_UNSPECIFIED", answer)
+            look("after Init")
             if turn == 1:
-                nomos_provider.fetch(("",))
+                nomos_fresh.fetch(("",))
+        for config in refused(nomos_fresh, nomos_samples):
+            nomos_fresh.init(config, timeout=REFUSAL)
+            look("after a good Init and one that may be refused")
+            nomos_fresh.init()
+            look("after the good Init again")
 
     @clause("CFG-HEALTH-004")
     def test_has_a_status_before_init(self, nomos_fresh: RunningProvider) -> None:
@@ -164,29 +175,44 @@ class PingContract(Contract):
     def test_answers_while_a_fetch_is_running(
         self, nomos_fresh: RunningProvider, nomos_spawn: Starter, nomos_samples: ConfigSamples
     ) -> None:
-        """Several pings, and the slow Fetch is still running after the last of them."""
+        """Several pings, and the slow Fetch is still running after the last of them; then all over one connection."""
         initialised(nomos_fresh)
         failed: list[Answer] = []
         for _ in range(3):
-            slow = [nomos_fresh.start_fetch(path) for path in nomos_samples.slow]
-            pings: list[Answer] = []
-            for _ in range(4):
-                pings.append(nomos_fresh.health(timeout=BESIDE_FETCH))
-                time.sleep(0.02)
-            over = [call.answer() for call in slow if call.done()]
-            for call in slow:
-                call.cancel()
+            pings, over = _beside(nomos_fresh, nomos_samples.slow)
             for answer in over:
                 if answer.code not in {"DEADLINE_EXCEEDED", "CANCELLED", "UNAVAILABLE"} and answer.elapsed < 1.0:
                     raise Blocked("sample:slow", f"Fetch of {asked(answer)} is not slow: {answer.summary}")
-            bad = [ping for ping in pings if not ping.ok]
-            if not bad and len(over) < len(slow):
-                return
-            failed = bad or pings[-1:]
+            failed = [ping for ping in pings if not ping.ok]
+            if not failed and len(over) == len(nomos_samples.slow):
+                failed = pings[-1:]
+            if not failed:
+                break
+        where = ""
+        if not failed:
+            where = " over the same connection"
+            for _ in range(2):
+                nomos_fresh.reconnect(1)
+                failed = [ping for ping in _beside(nomos_fresh, nomos_samples.slow[:1])[0] if not ping.ok]
+                if not failed:
+                    return
         control = running(nomos_spawn(init=True)).health()
         if control.elapsed > BESIDE_FETCH / 2:
             raise Blocked("environment", f"an ordinary Health takes {control.elapsed:.2f} s on this machine now")
-        raise Violation("Health answers while a Fetch is running", failed[0].summary, failed[0])
+        raise Violation(f"Health answers while a Fetch is running{where}", failed[0].summary, failed[0])
+
+
+def _beside(provider: RunningProvider, paths: Sequence[Segments]) -> tuple[list[Answer], list[Answer]]:
+    """Return four pings beside Fetches of *paths*, and the answers of those that were over after the last of them."""
+    slow = [provider.start_fetch(path) for path in paths]
+    pings: list[Answer] = []
+    for _ in range(4):
+        pings.append(provider.health(timeout=BESIDE_FETCH))
+        time.sleep(0.02)
+    over = [call.answer() for call in slow if call.done()]
+    for call in slow:
+        call.cancel()
+    return pings, over
 
 
 def _status(answer: Answer, when: str) -> str:

@@ -14,8 +14,8 @@ from typing import Final
 from nomos_contracts.chaos import Chaos, Experiment, Injected
 from nomos_contracts.clause import clause
 from nomos_contracts.config.asking import BRIEF, Asked
-from nomos_contracts.config.probes import Steady
-from nomos_contracts.config.samples import ConfigSamples
+from nomos_contracts.config.probes import SHOWN, Steady, alike, is_special
+from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.fault import (
     Descriptors,
@@ -32,6 +32,7 @@ from nomos_contracts.fault import (
 from nomos_contracts.process.slopes import BLOCKS, SETTLE, HandleSlopes, for_loops
 from nomos_contracts.process.traffic import soon
 from nomos_contracts.provider import Answer, PendingAnswer, TargetFacts
+from nomos_contracts.violation import Violation
 
 PATIENT: Final = 10.0
 """Seconds for calls that are to be answered in spite of a fault."""
@@ -217,6 +218,8 @@ class ResilienceContract(Contract):
                 # A connection of before is heard, and what the call needs cannot be opened. Meanwhile nothing is given
                 # back: what has to be opened once, to say that nothing can be, would find its place.
                 answers = [x.provider.fetch(asked.path, timeout=2 * BRIEF) for _ in range(2)]
+                # What was read before may be kept; of these nobody has asked anything yet.
+                first = _told(x, unread(nomos_samples, asked.path))
                 # What the connections of before give back is taken by the crowd.
                 x.direct.reconnect()
                 others = _answers([x.direct.start_fetch(asked.path, timeout=2 * BRIEF) for _ in range(4)])
@@ -228,6 +231,11 @@ class ResilienceContract(Contract):
             # Who comes now needs a new connection.
             x.provider.reconnect()
             asked.recover(x)
+            for path, told in first.items():
+                now = x.provider.fetch(path)
+                if not alike(now, told):
+                    expected = f"during {fault.words}, for {list(path)} {now.summary} as afterwards, or an error"
+                    raise Violation(expected, told.summary, told, now)
 
     @clause("CFG-CHAOS-010")
     def test_starts_again_after_it_was_killed(
@@ -265,6 +273,29 @@ def crowd(address: str, size: int) -> Generator[list[socket.socket]]:
             except OSError:
                 break
         yield ends
+
+
+def unread(samples: ConfigSamples, read: Segments) -> list[Segments]:
+    """Return paths beside *read*, each of which may have a source of its own: few, other beginnings first."""
+    plain = [sample.path for sample in samples.values if sample.path and not any(map(is_special, sample.path))]
+    chosen = [read]
+    for depth in (1, 2, 3):
+        for path in plain:
+            if path[:depth] not in {known[:depth] for known in chosen}:
+                chosen.append(path)
+    return chosen[1 : 1 + SHOWN]
+
+
+def _told(x: Experiment, paths: Sequence[Segments]) -> dict[Segments, Answer]:
+    """Return what is told of *paths*, as a value or as not there, over a connection that is there already."""
+    told: dict[Segments, Answer] = {}
+    for path in paths:
+        answer = x.provider.fetch(path, timeout=BRIEF)
+        if answer.code in {"OK", "NOT_FOUND"}:
+            told[path] = answer
+        elif answer.code == "DEADLINE_EXCEEDED":
+            break  # whoever waits for a descriptor waits for the others too
+    return told
 
 
 def _hear(ends: Sequence[socket.socket]) -> None:

@@ -16,6 +16,9 @@ from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_
 
 _SHOWN = 5
 
+_ENDINGS = {"SIGTERM": "PROC-SIGNAL-001", "SIGINT": "PROC-SIGNAL-002"}
+"""The clauses by which the signals end a process."""
+
 
 class CleanupContract(Contract):
     """A provider takes everything with it: children, temporary files, its socket.
@@ -42,7 +45,7 @@ class CleanupContract(Contract):
         self._look(provider, nomos_scratch, nomos_target, "Shutdown", "PROC-SHUTDOWN-002")
 
     @clause("PROC-CLEANUP-001")
-    def test_nothing_is_left_after_sigterm(
+    def test_nothing_is_left_after_a_signal(
         self,
         nomos_start: Start,
         nomos_spawn: Starter,
@@ -50,21 +53,23 @@ class CleanupContract(Contract):
         nomos_scratch: Path,
         nomos_target: TargetFacts,
     ) -> None:
-        """A process on a port, and one on a Unix socket where the provider knows them, both ended by the signal."""
+        """A process on a port, ended by SIGTERM, and one for each signal on a Unix socket, where it knows them."""
         first_running(nomos_start)
-        # A folder each: what one holds while it still runs is nothing that the other left.
-        folders = [nomos_scratch / name for name in ("port", "socket")]
-        for folder in folders:
+        ended: list[tuple[RunningProvider, Path, str]] = []
+        for place, name in (("port", "SIGTERM"), ("socket", "SIGTERM"), ("socket", "SIGINT")):
+            # A folder each: what one holds while it still runs is nothing that another left.
+            folder = nomos_scratch / f"{place}-{name}"
             folder.mkdir()
-        providers = [running(nomos_spawn(env=_temporary(folders[0])))]
-        on_socket = nomos_spawn(unix=True, env=_temporary(folders[1])).provider
-        if on_socket is not None and on_socket.announcement.form == "UNIX":
-            providers.append(on_socket)
-        for provider in providers:
+            provider = nomos_spawn(unix=place == "socket", env=_temporary(folder)).provider
+            knows = provider is not None and provider.announcement.form == "UNIX"
+            if place == "socket" and name == "SIGTERM" and not knows:
+                continue  # as on the port
+            provider = provider or running(nomos_spawn(env=_temporary(folder)))
             exercise(initialised(provider), nomos_samples)
-            provider.signal("SIGTERM")
-        for provider, folder in zip(providers, folders, strict=False):
-            self._look(provider, folder, nomos_target, "SIGTERM", "PROC-SIGNAL-001")
+            provider.signal(name)
+            ended.append((provider, folder, name))
+        for provider, folder, name in ended:
+            self._look(provider, folder, nomos_target, name, _ENDINGS[name])
 
     @staticmethod
     def _look(provider: RunningProvider, temporary: Path, target: TargetFacts, what: str, ending_clause: str) -> None:

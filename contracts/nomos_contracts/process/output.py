@@ -6,7 +6,7 @@ from nomos_contracts.clause import clause
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import first_running, initialised, running
-from nomos_contracts.process.traffic import exercise
+from nomos_contracts.process.traffic import exercise, upset
 from nomos_contracts.provider import Announcement, RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.violation import Violation, shorten
 
@@ -53,11 +53,12 @@ class OutputContract(Contract):
     def test_quiet_until_shutdown(
         self, nomos_start: Start, nomos_spawn: Starter, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
-        """Every method with good and bad requests at the most talkative log level, then Shutdown."""
+        """Every method with good and bad requests, and callers that leave, at the most talkative log level."""
         first_running(nomos_start)
         start = nomos_spawn(args=("--log-level", "debug"))
         provider = initialised(start.provider if start.provider is not None else running(nomos_spawn()))
         exercise(provider, nomos_samples, unruly=True)
+        upset(provider, nomos_samples)
         must_be_quiet(provider, "while it was used")
         provider.shutdown()
         provider.wait(nomos_target.limits["grace"])
@@ -69,6 +70,7 @@ class OutputContract(Contract):
     ) -> None:
         """The same at its own log level, ended by a signal."""
         exercise(initialised(nomos_fresh), nomos_samples, unruly=True)
+        upset(nomos_fresh, nomos_samples)
         must_be_quiet(nomos_fresh, "while it was used")
         nomos_fresh.signal("SIGTERM")
         nomos_fresh.wait(nomos_target.limits["grace"])
@@ -83,6 +85,7 @@ class OutputContract(Contract):
         start = nomos_spawn(unix=True)
         provider = initialised(start.provider if start.provider is not None else running(nomos_spawn()))
         exercise(provider, nomos_samples)
+        upset(provider, nomos_samples)
         must_be_quiet(provider, "while it was used")
         provider.signal("SIGINT")
         provider.wait(nomos_target.limits["grace"])

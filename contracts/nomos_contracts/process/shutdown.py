@@ -9,7 +9,17 @@ from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, initialised, running
 from nomos_contracts.process.samples import CallSamples
-from nomos_contracts.process.traffic import ask, drop, exercise, keep_busy, known_path, missing_path, must_end
+from nomos_contracts.process.traffic import (
+    UPSET,
+    ask,
+    drop,
+    exercise,
+    keep_busy,
+    known_path,
+    missing_path,
+    must_end,
+    upset,
+)
 from nomos_contracts.provider import Answer, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, Violation, expect_ok
 
@@ -67,10 +77,11 @@ class ShutdownContract(Contract):
     def test_process_ends_after_shutdown(
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
-        """After Init and a Fetch, while the caller keeps its connection open."""
+        """After much that went wrong, an Init that was refused at last, with the caller's connection open."""
         ask(initialised(nomos_fresh), nomos_samples)
+        upset(nomos_fresh, nomos_samples)
         nomos_fresh.shutdown()
-        must_end(nomos_fresh, nomos_target.limits["grace"], "Shutdown")
+        must_end(nomos_fresh, nomos_target.limits["grace"], f"Shutdown, {UPSET}")
 
     @clause("PROC-SHUTDOWN-002")
     def test_process_ends_after_shutdown_before_init(

@@ -8,7 +8,7 @@ from nomos_contracts.clause import clause
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, first_running, initialised, running
-from nomos_contracts.process.traffic import drop, exercise, keep_busy, must_end
+from nomos_contracts.process.traffic import UPSET, drop, exercise, keep_busy, must_end, upset
 from nomos_contracts.provider import RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.violation import Violation
 
@@ -31,10 +31,11 @@ class SignalContract(Contract):
     def test_sigterm_ends_a_used_provider(
         self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
-        """After Init and some calls, with the caller's connection open."""
+        """After much that went wrong, an Init that was refused at last, with the caller's connection open."""
         exercise(initialised(nomos_fresh), nomos_samples)
+        upset(nomos_fresh, nomos_samples)
         nomos_fresh.signal("SIGTERM")
-        must_end(nomos_fresh, nomos_target.limits["grace"], "SIGTERM")
+        must_end(nomos_fresh, nomos_target.limits["grace"], f"SIGTERM, {UPSET}")
 
     @clause("PROC-SIGNAL-001")
     def test_sigterm_ends_an_unused_provider(self, nomos_fresh: RunningProvider, nomos_target: TargetFacts) -> None:
@@ -43,10 +44,14 @@ class SignalContract(Contract):
         must_end(nomos_fresh, nomos_target.limits["grace"], "SIGTERM before any Init")
 
     @clause("PROC-SIGNAL-002")
-    def test_sigint_ends_the_provider(self, nomos_fresh: RunningProvider, nomos_target: TargetFacts) -> None:
-        """After Init; Ctrl-C in a terminal sends it."""
-        initialised(nomos_fresh).signal("SIGINT")
-        must_end(nomos_fresh, nomos_target.limits["grace"], "SIGINT")
+    def test_sigint_ends_the_provider(
+        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+    ) -> None:
+        """As SIGTERM does; Ctrl-C in a terminal sends it."""
+        initialised(nomos_fresh)
+        upset(nomos_fresh, nomos_samples)
+        nomos_fresh.signal("SIGINT")
+        must_end(nomos_fresh, nomos_target.limits["grace"], f"SIGINT, {UPSET}")
 
     @clause("PROC-SIGNAL-002")
     def test_sigint_ends_a_busy_provider(

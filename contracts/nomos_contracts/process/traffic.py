@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.process.samples import CallSamples
@@ -27,6 +28,15 @@ BUSY_CALLS = 8
 
 ARRIVAL = 0.2
 """Seconds within which a call that was sent has reached the provider's own code, also on a busy machine."""
+
+LEAVES = 0.05
+"""Seconds after which a caller leaves: a call that is answered later was cancelled."""
+
+REFUSAL = 2.0
+"""Seconds for an Init that is refused: what it looks for in vain may be far away."""
+
+UPSET = "after callers have left and after Inits that it may have refused"
+"""The state that `upset` leaves, for messages."""
 
 PATIENT = 6
 """Times the grace period that the callers of slow calls would wait, so that no end of theirs ends the process."""
@@ -108,6 +118,32 @@ def exercise(provider: RunningProvider, samples: ConfigSamples, *, unruly: bool 
     provider.init()
     provider.health()
     provider.info()
+
+
+def upset(provider: RunningProvider, samples: ConfigSamples) -> None:
+    """Do what goes wrong in the life of a provider: callers leave, and in the end Init is refused; no answer counts.
+
+    With a function interface no Init is known that is refused.
+    """
+    path = samples.slow[0] if samples.slow else known_path(samples)
+    for _ in range(2):
+        call = provider.start_fetch(path)
+        soon(call.done, LEAVES)
+        call.cancel()
+        call.answer()
+        provider.fetch(path, timeout=LEAVES)
+    provider.health()
+    for config in refused(provider, samples):
+        provider.init(config, timeout=REFUSAL)
+
+
+def refused(provider: RunningProvider, samples: ConfigSamples) -> list[Mapping[str, Any]]:
+    """Return configurations that Init refuses, as far as the author named some: one or two of each kind."""
+    good = provider.good_config
+    found: list[Mapping[str, Any]] = [
+        {key: value for key, value in good.items() if key != required} for required in samples.required_keys[:1]
+    ]
+    return [*found, *(sample.config for sample in (*samples.bad_configs[:2], *samples.unavailable[:2]))]
 
 
 def must_still_serve(provider: RunningProvider, after: Answer, path: Segments, before: Answer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -155,3 +156,28 @@ class Waits(Original):
             raise ProviderError("a call from the past", "UNAVAILABLE")
         self._latest = max(self._latest, now)
         return super().fetch(path, context=context)
+
+
+@mutant("CFG-CHAOS-009", "unread", defect="without a descriptor what it has not read before is not there")
+class FindsWhatItRead(Original):
+    """Keeps what it has read, and takes any error of an open for a missing file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read: dict[tuple[str, ...], Any] = {}
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Forget what was read."""
+        super().init(alias, config, source_file_path, context=context)
+        self._read.clear()
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Open what every call opens that reads."""
+        try:
+            Path(os.devnull).open("rb").close()
+        except OSError:
+            if tuple(path) in self._read:
+                return self._read[tuple(path)]
+            raise _nothing_at(path) from None
+        found = self._read[tuple(path)] = super().fetch(path, context=context)
+        return found

@@ -156,6 +156,23 @@ class Unspecified(_Well):
         return Health(HealthStatus.UNSPECIFIED, "no status") if lost else health
 
 
+@mutant("CFG-HEALTH-003", "refused", defect="after a second Init that it refused the status is STATUS_UNSPECIFIED")
+class UnspecifiedWhenRefused(_Well):
+    """Loses its status with a configuration that it does not take."""
+
+    _refused = False
+
+    def init(self, alias: str, config: Mapping[str, Any], source_file_path: str, *, context: CallContext) -> None:
+        """Note what became of it."""
+        self._refused = True
+        super().init(alias, config, source_file_path, context=context)
+        self._refused = False
+
+    def changed(self, health: Health) -> Health:
+        """Say UNSPECIFIED."""
+        return Health(HealthStatus.UNSPECIFIED, "call Init") if self.ready and self._refused else health
+
+
 @mutant("CFG-HEALTH-004", defect="before Init the status is STATUS_UNSPECIFIED")
 class UnspecifiedAtFirst(_Well):
     """Has no status at first."""
