@@ -36,6 +36,8 @@ HARMLESS = {"passed", "warned", "not_applicable"}
 WARM = ("nomos_mutants", "nomos_reference")
 BATCH = 8
 """Targets of one pytest run: enough to share its start, few enough that both cores are busy to the end."""
+QUICK_BATCH = 24
+"""The same for *quick*, where a target takes less time than the start of a run."""
 SECONDS = 300
 """For each target of a batch; a run that takes longer hangs."""
 
@@ -199,9 +201,9 @@ def jobs_of(only: str, *, quick: bool) -> list[Job]:
     return [*(Job(f"registered:{name}", frozenset()) for name in correct), *jobs]
 
 
-def batches(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """Deal *jobs* out like cards: neighbours are alike in what they cost."""
-    count = -(-len(jobs) // BATCH) if jobs else 0
+def batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
+    """Deal *jobs* out like cards, at most *size* to a batch: neighbours are alike in what they cost."""
+    count = -(-len(jobs) // size)
     for number in range(count):
         yield list(jobs[number::count])
 
@@ -225,8 +227,9 @@ def held(jobs: Sequence[Job], at_once: int, *, quick: bool) -> list[Row]:
     ``more`` marks a target that *quick* shows too little of: it is tried on everything afterwards.
     """
     rows: list[Row] = []
+    size = QUICK_BATCH if quick else BATCH
     with ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(run_batch, batch, quick=quick) for batch in batches(jobs)]
+        running = [pool.submit(run_batch, batch, quick=quick) for batch in batches(jobs, size)]
         for done in as_completed(running):
             for row in done.result():
                 rows.append(row)
