@@ -186,7 +186,7 @@ class NeverForgives(Original):
         try:
             super().init(alias, config, source_file_path, context=context)
         except ProviderError:
-            self._failed = self._current is None and "directory" in config
+            self._failed = self._current is None and "directory" in map(str.lower, config)
             raise
 
 
