@@ -26,12 +26,17 @@ def parts(value: Any) -> list[Any]:
     return list(inner.values()) if inner is not None else list(as_list(value) or ())
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether *value* is neither a map nor a list."""
+    return as_map(value) is None and as_list(value) is None
+
+
 def leaves(value: Any) -> Iterator[Any]:
     """Yield the scalars of *value*."""
     opened: list[Any] = [value]
     while opened:
         item = opened.pop()
-        if as_map(item) is None and as_list(item) is None:
+        if is_scalar(item):
             yield item
         opened.extend(parts(item))
 

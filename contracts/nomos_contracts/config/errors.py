@@ -9,7 +9,7 @@ from nomos_contracts.config.documents import asked, without
 from nomos_contracts.config.fetch import malformed_paths, missing_paths
 from nomos_contracts.config.init import HOSTILE, refused_inits
 from nomos_contracts.config.interface import FETCH_CODES, MESSAGE_BYTES
-from nomos_contracts.config.probes import Steady, fetch_all, fetch_whole, is_wildcard, made_up, plain_samples
+from nomos_contracts.config.probes import Steady, fetch_all, fetch_whole, is_wildcard, made_up, plain_samples, prefixes
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, RunningProvider
@@ -70,6 +70,11 @@ ODD_SEGMENTS = (
 )
 """Segments that are legal strings and that careless code trips over."""
 
+LONG_NAMES = (251, 256, 300, 1024, 4095)
+"""Lengths of names around and above the 255 bytes that file systems take, and below the 4096 of a whole path."""
+
+PLACES = 6
+"""Places below which they are tried."""
 
 ALONE = 75
 """So many malformed paths come first that hold nothing but the malformed segment and a made-up name."""
@@ -131,7 +136,7 @@ class ErrorContract(Contract):
     def test_fails_with_a_code_of_fetch(
         self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples, nomos_random: Random
     ) -> None:
-        """Odd names alone, above and below what exists; what happens to exist may be answered."""
+        """Odd and long names alone, above and below what exists; what happens to exist may be answered."""
         steady = Steady.of(nomos_provider, nomos_samples)
         name = made_up(nomos_random)
         paths: list[Segments] = [(odd,) for odd in ODD_SEGMENTS]
@@ -139,6 +144,10 @@ class ErrorContract(Contract):
         for sample in plain_samples(nomos_samples)[:4]:
             paths += [(*sample.path, odd) for odd in ODD_SEGMENTS]
             paths += [(*sample.path[:-1], f"{sample.path[-1]}{odd}") for odd in ODD_SEGMENTS[::2]]
+        # Below a folder a long name is one that the file system refuses with an error of its own.
+        above = [(), *prefixes((sample.path[:-1] for sample in nomos_samples.values), PLACES)]
+        paths += [(*place, "x" * length) for place in above for length in LONG_NAMES]
+        paths += [(*place, "x" * LONG_NAMES[0], name) for place in above]
         answers = fetch_all(nomos_provider, paths)
         whole = [fetch_whole(nomos_provider, nomos_samples, path) for path in ((), ("*",), (name, "*"), ("*", name))]
         # What there is as a whole may be too much for an answer.

@@ -28,11 +28,28 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, expect_code, shorten
 
-NO_INDEX = ("[0]x", "[0", "[0]]", "[[0]", "[]", "[x]", "[0x0]", "[0.0]", "[0,1]", "x[0]", "[0]/", "[0].")
-"""What may follow a name and resembles an index, but leads to no element."""
+NO_INDEX = (
+    *("[0]x", "[0", "[0]]", "[[0]", "[]", "[x]", "[0x0]", "[0.0]", "[0,1]", "x[0]", "[0]/", "[0]."),
+    *("[+0]", "[ 0]", "[0 ]", "[0_0]", "[\u0660]", "[\uff10]", f"[{2**32}]", f"[{2**64}]"),
+)
+"""What may follow a name and resembles an index, but leads to no element; no list is as long as the last two say."""
 
 BLANKS = (" ", "\t", "\n", "\u00a0", "\ufeff", "\u200b")
 """What a careless provider trims off a name."""
+
+ADDED = (
+    *("{name}.{tail}", "{name}:{tail}", "{name}?{tail}=1", "{name}#{tail}", "{name};{tail}", "{name}@{tail}"),
+    *("{name}|{tail}", "{name},{tail}", "{name} {tail}", "{name}&{tail}=1", "{name}[{tail}]", "{{name},{tail}}"),
+    *(
+        "${{tail}}{name}",
+        "{name}${tail}",
+        "{name}%{tail}%",
+        "{{{tail}}}{name}",
+        "{name}({tail})?",
+        "{name}<!--{tail}-->",
+    ),
+)
+"""How something that nobody has is added to a name where names are URLs, patterns, templates or shell words."""
 
 Question = tuple[Segments, str]
 """A path, and in words why it is asked for."""
@@ -314,7 +331,9 @@ def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
     """Yield paths that certainly do not exist although they resemble that of *sample*."""
     path, tail = sample.path, made_up(random, 3)
     for position, segment in enumerate(path):
-        for name in (segment + tail, tail + segment, segment + tail.upper(), f"{segment}.{tail}", f"{segment}:{tail}"):
+        names = [segment + tail, tail + segment, segment + tail.upper()]
+        names += [form.replace("{name}", segment).replace("{tail}", tail) for form in ADDED]
+        for name in names:
             yield (*path[:position], name, *path[position + 1 :])
         for blank in BLANKS:
             for name in (segment + blank, blank + segment):

@@ -19,7 +19,8 @@ from nomos_contracts.config.probes import (
 )
 from nomos_contracts.config.samples import ConfigSamples, ValueSample
 from nomos_contracts.contract import Contract
-from nomos_contracts.provider import Answer, RunningProvider
+from nomos_contracts.process.interface import running
+from nomos_contracts.provider import Answer, RunningProvider, Starter
 from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok
 from nomos_proto.v1 import provider_pb2
 
@@ -40,6 +41,17 @@ def refused_inits(provider: RunningProvider, samples: ConfigSamples) -> Iterator
         if not bad:
             return
         answer = provider.init(bad.pop(0))
+
+
+def recased_key(config: Config, key: str) -> dict[str, Any] | None:
+    """Return *config* with its *key* in other letters; None where that cannot be, or where the key lies deeper.
+
+    What lies deeper may be named without case by what it is handed to, as the fields of an HTTP request are.
+    """
+    other = key.swapcase()
+    if key not in config or other in config:
+        return None
+    return {other: config[key], **without(config, key)}
 
 
 class InitContract(Contract):
@@ -92,12 +104,16 @@ class InitContract(Contract):
 
     @clause("CFG-INIT-011")
     def test_starts_relative_paths_at_the_folder_of_the_source_file(
-        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples
+        self, nomos_fresh: RunningProvider, nomos_spawn: Starter, nomos_samples: ConfigSamples
     ) -> None:
-        """The working directory of the provider is another one, and plays no part."""
+        """The working directory of the provider plays no part, nor does the source file of an Init that was refused."""
         relative = nomos_samples.relative
         if relative is None:
             raise NotApplicable("no sample `relative`")
+        elsewhere = str(nomos_fresh.scratch / "elsewhere.csl")
+        if nomos_fresh.init(relative.config, source_file_path=elsewhere).code == "OK":
+            # A provider that looks later, or makes what is not there, has another good configuration now.
+            nomos_fresh = running(nomos_spawn())
         answer = nomos_fresh.init(relative.config, source_file_path=relative.source_file_path)
         expect_ok(answer, f"paths relative to the folder of {relative.source_file_path}")
         expect_sample(nomos_fresh.fetch(relative.path), ValueSample(path=relative.path, value=relative.value))
@@ -111,7 +127,7 @@ class RefusedInitContract(Contract):
 
     @clause("CFG-INIT-002")
     def test_refuses_a_missing_required_key(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
-        """Each key is dropped on its own, and all of them."""
+        """Each key is dropped on its own, then written in other letters, and all of them are dropped."""
         good = nomos_fresh.good_config
         for key in nomos_samples.required_keys:
             for _ in range(2):
@@ -119,6 +135,13 @@ class RefusedInitContract(Contract):
                     nomos_fresh.init(without(good, key)),
                     "INVALID_ARGUMENT",
                     because=f"the required key {key!r} is missing",
+                )
+            named = recased_key(good, key)
+            if named is not None:
+                expect_code(
+                    nomos_fresh.init(named),
+                    "INVALID_ARGUMENT",
+                    because=f"the required key {key!r} is missing: in other letters it is another key",
                 )
         if nomos_samples.required_keys:
             expect_code(nomos_fresh.init({}), "INVALID_ARGUMENT", because="the first Init has an empty configuration")

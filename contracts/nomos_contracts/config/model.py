@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
+from nomos_contracts.config.probes import gives
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.provider import Answer
 from nomos_contracts.schedule import Disagreement, Step
@@ -236,9 +237,7 @@ class ConfigModel:
 
     @staticmethod
     def _value(world: World, value: Any) -> Allowed:
-        return Allowed(
-            f"OK {shorten(value)}", lambda answer: answer.ok and same(answer.value, value), lambda _: (world,)
-        )
+        return Allowed(f"OK {shorten(value)}", lambda answer: gives(answer, value), lambda _: (world,))
 
     @staticmethod
     def _as_before(world: World, path: Segments, *, faulty: bool) -> Allowed:

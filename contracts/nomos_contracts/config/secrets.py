@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
+from urllib.parse import unquote
 
 from nomos_contracts.clause import clause
 from nomos_contracts.config.documents import Config, held, leaves, replaced, told, without
@@ -21,6 +22,17 @@ from nomos_contracts.violation import NotApplicable, Violation
 SHORTEST_SECRET = 4
 """A shorter value turns up by chance."""
 
+MALFORMED = (
+    *(
+        "http://user:{}@127.0.0.1:port/",
+        "http://user:{}@local host/",
+        "http://user:{}@[::1",
+        "http://{}:x@127.0.0.1:99999",
+    ),
+    *("//user:{}@%zz", "{}\x7f", "{}\n", "{}%zz", "{}\x00", "user={} host='", "\ufeff{}"),
+)
+"""Where a canary stands in values that libraries refuse, mostly with all that they were given."""
+
 SHORTEST_WORD = 12
 """A shorter value of letters only may be an ordinary word; between quotes it is the value all the same."""
 
@@ -28,20 +40,42 @@ SHORTEST_WORD = 12
 ENOUGH = 12
 """Letters of a made-up value by which it is known; a value that is shown in part is shown."""
 
+ENOUGH_BYTES = 6
+"""Bytes of a value that do not stand in hex in a log by chance."""
+
 
 def spellings(secret: str) -> Iterator[str]:
     """Yield the forms in which *secret* shows where bytes are logged: as text, in hex, as numbers, in base64."""
-    data = secret.encode()
     yield secret
-    if len(data) < ENOUGH:
-        return  # too little is left of it in base64
+    if len(secret.encode()) >= ENOUGH:
+        yield from encodings(secret)
+
+
+def encodings(secret: str) -> Iterator[str]:
+    """Yield the forms in which the bytes of *secret* show: in hex, as numbers, in base64; one of few bytes has none."""
+    data = secret.encode()
+    if len(data) < ENOUGH_BYTES:
+        return
     yield data.hex()
     yield data.hex().upper()
+    yield data.hex(" ")
+    yield data.hex(" ").upper()
     yield " ".join(str(byte) for byte in data)
+    if len(data) < ENOUGH:
+        return  # too little is left of it in base64
     for before in range(3):
         # What stands before and behind it decides on the letters at its ends.
         whole = base64.b64encode(bytes(before) + data).decode()
         yield whole[4 if before else 0 : len(whole) - 4]
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Yield the password in a URL, as it stands there and as it is meant, unless it could be an ordinary word."""
+    found = re.match(r"[\w+.-]+://[^/@:]*:(?P<password>[^/@]+)@", text)
+    password = found["password"] if found else ""
+    for form in dict.fromkeys((password, unquote(password))):
+        if len(form) >= SHORTEST_SECRET and not (form.isalnum() and len(form) < SHORTEST_WORD):
+            yield form
 
 
 class SecretContract(Contract):
@@ -103,12 +137,21 @@ class SecretContract(Contract):
             bad += [replaced(sample.config, key, canary) for sample in samples.bad_configs if sample.key != key]
             bad += [replaced(sample.config, key, canary) for sample in samples.unavailable]
             bad += [{**planted, "nomos_extra": 1}, replaced(good, key, [canary]), replaced(good, key, {"x": canary})]
+            bad += [replaced(good, key, text.format(canary)) for text in MALFORMED]
             bad += [planted]
             answers += [provider.init(config) for config in bad]
+        refused = [
+            sample for sample in (*samples.bad_configs, *samples.unavailable) if sample.key in samples.secret_keys
+        ]
+        answers += [provider.init(sample.config) for sample in refused]
         answers.append(provider.init())
         plain = [str(value) for key in samples.secret_keys if isinstance(value := held(good, key), str | int | float)]
         canaries = [canary[:ENOUGH] for canary in canaries]
         canaries += [text for text in plain if len(text) >= SHORTEST_SECRET]
+        # What is invalid may be an ordinary word, and a message may say that it is too short.
+        invalid = [value for sample in refused if isinstance(value := held(sample.config, sample.key), str)]
+        canaries += [text for text in invalid if len(text) >= SHORTEST_WORD]
+        canaries += [form for text in (*plain, *invalid) for form in _passwords(text)]
         shown = [spelled for canary in canaries for spelled in spellings(canary)]
         answers += _exercise(provider, samples, random)
         _expect_nowhere(provider, answers, shown, "the value of a secret key")
@@ -154,7 +197,8 @@ class SecretContract(Contract):
         answers += fetch_all(provider, around)
         answers += [provider.info(), provider.health()]
         for answer in answers:
-            shown = [text for text in distinctive if answer.code != "OK" and _holds(answer.message, text)]
+            said = answer.message if answer.code != "OK" else ""
+            shown = [text for text in distinctive if _holds(said, text) or any(e in said for e in encodings(text))]
             if shown:
                 raise Violation("a message without the values that are served", repr(answer.message), answer)
         # Logs are full of numbers: times, ports, sizes.
@@ -191,10 +235,12 @@ def _expect_nowhere(
         if any(canary in said for canary in canaries):
             raise Violation(f"{answer.method} says nothing of {what}", repr(said), answer)
     provider.stop()
+    encoded = [form for canary in canaries for form in encodings(canary)] if whole else []
     for stream, data in (("stderr", provider.stderr()), ("stdout", provider.stdout())):
         text = data.decode(errors="replace")
         for line in text.splitlines():
-            if any(_holds(line, canary) if whole else canary in line for canary in canaries):
+            plain = any(_holds(line, canary) if whole else canary in line for canary in canaries)
+            if plain or any(form in line for form in encoded):
                 raise Violation(f"no log line with {what}", f"on {stream}: {line[:300]!r}", evidence={"stream": stream})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -80,6 +81,33 @@ def wide_names() -> Iterator[str]:
             yield "a" * ahead + character * times
             if ahead:
                 yield character * times + "a" * ahead
+
+
+def torn_character(message: str, path: Segments) -> str:
+    """Return the part of a character that *message* shows of a name in *path*, empty where it shows whole ones only.
+
+    A part shows as a replacement character beside whole ones, or in a run of escaped bytes that is no UTF-8. Where some
+    languages write code points below 256 in the same way, these stand for characters of the name.
+    """
+    names = "".join(path)
+    if "\ufffd" not in names:
+        wide = "".join(sorted({re.escape(c) for c in names if not c.isascii()}))
+        found = re.search(f"[{wide}]\ufffd|\ufffd[{wide}]", message) if wide else None
+        if found:
+            return repr(found[0])
+    for run in re.findall(r"(?:\\x[0-9a-fA-F]{2})+", message):
+        data = bytes.fromhex(run.replace("\\x", ""))
+        if not _is_utf8(data) and data.decode("latin-1") not in names:
+            return str(run)
+    return ""
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def texts_beyond_ascii(value: Any) -> Iterator[str]:

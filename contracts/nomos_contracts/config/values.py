@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.documents import as_list, as_map, asked, leaves, levels
+from nomos_contracts.config.documents import as_list, as_map, asked, is_scalar, leaves, levels, parts
 from nomos_contracts.config.interface import ANSWER_BYTES, LEVELS
 from nomos_contracts.config.probes import (
     SHOWN,
@@ -25,10 +25,10 @@ from nomos_contracts.config.probes import (
     plain_samples,
 )
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
-from nomos_contracts.config.spellings import texts_beyond_ascii, wide_names
+from nomos_contracts.config.spellings import texts_beyond_ascii, torn_character, wide_names
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, RunningProvider
-from nomos_contracts.violation import NotApplicable, Violation, shorten
+from nomos_contracts.violation import NotApplicable, Violation, same, shorten
 
 DOCUMENTED_BYTES = 10_000_000
 """The size that the documents advise against (row D13)."""
@@ -38,6 +38,9 @@ ROUNDS = 4
 
 PARTS = 96
 """Parts of sample values that are asked for on their own."""
+
+PLACES = 16
+"""Maps that are asked for to see what they hold."""
 
 _NAME = re.compile(r"[\w-]+")
 """A key that is a segment of a path without doubt."""
@@ -80,6 +83,26 @@ class ValueContract(Contract):
             # Not every provider walks into its values.
             if answer.code == "OK":
                 expect_sample(answer, part, "as a part of a sample")
+
+    @clause("CFG-VALUE-001")
+    def test_keeps_what_is_empty_in_a_map(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
+        """A map that shows one sample as it is shows those beside it that are empty, or have empty parts; twice."""
+        beside: dict[Segments, list[ValueSample]] = {}
+        for sample in nomos_samples.values:
+            if len(sample.path) > 1 and not any(map(is_special, sample.path)):
+                beside.setdefault(sample.path[:-1], []).append(sample)
+        # What is slow may be left out where a whole is asked for.
+        slow = {path[:depth] for path in nomos_samples.slow for depth in range(len(path))}
+        for above, held in list(beside.items())[:PLACES]:
+            empty = [sample for sample in held if _has_empty_parts(sample.value)]
+            for _ in range(2 if empty and above not in slow else 0):
+                answer = nomos_provider.fetch(above)
+                shown = _children(answer, held)
+                lost = [sample for sample in empty if shown and sample.path[-1] not in shown]
+                lost += [sample for sample in empty if shown and not same(shown.get(sample.path[-1]), sample.value)]
+                if lost:
+                    expected = f"{lost[0].path[-1]!r} with {shorten(lost[0].value)} in the map at {list(above)}"
+                    raise Violation(expected, answer.summary, answer)
 
     @clause("CFG-VALUE-002")
     def test_sets_the_value_field(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:
@@ -149,6 +172,9 @@ class ValueContract(Contract):
         for path, answer in zip(paths, fetch_all(nomos_provider, paths), strict=True):
             # Names may be restricted to some characters; then one with others is malformed.
             expect_refused(answer, ("NOT_FOUND", "INVALID_ARGUMENT"), path, "it does not exist")
+            torn = torn_character(answer.message, path)
+            if torn:
+                raise Violation("a message that cuts names between characters", f"{torn} in {answer.message!r}", answer)
         for sample in nomos_samples.values:
             if not f"{sample.path}{sample.value}".isascii():
                 _expect_characters(nomos_provider.fetch(sample.path), sample)
@@ -244,6 +270,20 @@ def _answers(provider: RunningProvider, samples: ConfigSamples) -> Iterator[Answ
         yield fetch_whole(provider, samples, path)
     for path in ((), ("*",)):
         yield fetch_whole(provider, samples, path)
+
+
+def _has_empty_parts(value: Any) -> bool:
+    """Whether *value* is or holds null, an empty text, list or map."""
+    return value in (None, "") or not (parts(value) or is_scalar(value)) or any(map(_has_empty_parts, parts(value)))
+
+
+def _children(answer: Answer, samples: Sequence[ValueSample]) -> Mapping[str, Any]:
+    """Return the map in *answer* that holds one of *samples* with something in it as it is; none otherwise."""
+    if answer.ok:
+        for shown in (as_map(answer.value), answer.struct):
+            if any(shown and same(shown.get(s.path[-1]), s.value) for s in samples if not _has_empty_parts(s.value)):
+                return shown or {}
+    return {}
 
 
 def _above(samples: ConfigSamples) -> list[Segments]:

@@ -132,6 +132,35 @@ class ShowsSecret(_Worded):
         return error
 
 
+@mutant(
+    "CFG-SECRET-002",
+    "url",
+    defect="the message holds the value of a secret key that is no path, with all that is in it",
+)
+class QuotesMalformed(_Worded):
+    """Passes on what a library says of a value that it cannot read."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Refuse URLs."""
+        given = config.get("directory")
+        if isinstance(given, str) and "://" in given:
+            raise ProviderError(f"directory: {given!r} is no path", "INVALID_SPEC")
+        super().init(alias, config, source_file_path, context=context)
+
+
+@mutant("CFG-SECRET-003", "hex", defect="the bytes of each string that is fetched are logged in hex")
+class LogsBytes(Original):
+    """Logs what goes over the wire."""
+
+    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
+        """Log strings."""
+        value = super().fetch(path, context=context)
+        if isinstance(value, str):
+            sys.stderr.write(f"answering 1a{value.encode().hex()}00\n")
+            sys.stderr.flush()
+        return value
+
+
 @mutant("CFG-SECRET-003", defect="each string that is fetched is logged")
 class LogsValues(Original):
     """Logs for debugging."""

@@ -16,6 +16,7 @@ from nomos_contracts.config.spellings import (
     recased,
     respelled,
     texts_beyond_ascii,
+    torn_character,
     wide_names,
 )
 
@@ -82,3 +83,23 @@ def test_where_files_are_found_in_other_letters_names_are_not_tried_in_them(tmp_
     assert left < {path for paths in respelled(sample) for path in paths}
     assert left
     assert left.isdisjoint((name,) for name in (*recased("größe"), *lookalikes("größe")))
+
+
+@pytest.mark.parametrize(
+    ("message", "torn"),
+    [
+        ("nothing at 界界\ufffd", True),
+        ("nothing at \ufffd界", True),
+        (r"nothing at \xe7\x95\x8c\xe7\x95", True),
+        ("nothing at 界界…", False),
+        (r"nothing at \xe7\x95\x8c", False),
+        (r"nothing at \u754c\u754c", False),
+        ("nothing at \ufffd\ufffd", False),
+    ],
+)
+def test_a_part_of_a_character_is_found_in_a_message_and_whole_ones_are_not(message: str, torn: bool) -> None:
+    assert bool(torn_character(message, ("界" * 73,))) is torn
+
+
+def test_code_points_below_256_may_be_written_like_bytes() -> None:
+    assert not torn_character(r"nothing at \xe9\xe9", ("é" * 20,))

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nomos_contracts.clause import clauses_of
+from nomos_contracts.config.model import ConfigModel, State, World
 from nomos_contracts.config.samples import ConfigSamples, ValueSample
 from nomos_contracts.config.schedules import RandomSchedulesContract, made_up_paths, operations
 from nomos_contracts.provider import Answer, Start, StartError, StartFailure, TargetFacts
-from nomos_contracts.schedule import draw
+from nomos_contracts.schedule import Step, draw
 from nomos_contracts.violation import Blocked, Violation
 from unit.schedule.pretend import SAMPLES, Pretend, Spawner, Ways
 
@@ -272,3 +273,11 @@ def test_the_clause_stands_in_the_table_with_what_the_check_needs():
     clause = clauses_of(("config",))["CFG-SCHED-001"]
     assert clause.samples == ("values",)
     assert clause.process == "own"
+
+
+@pytest.mark.parametrize("struct", [{"value": "inner"}, {"value": {"value": "inner"}}])
+def test_a_map_with_the_one_key_value_may_come_as_it_is(struct: dict[str, Any]) -> None:
+    samples = ConfigSamples(values=(ValueSample(path=("wrapped",), value={"value": "inner"}),))
+    model = ConfigModel(samples, _worlds=[World(State.GOOD)])
+    answer = Answer("Fetch", {"path": ["wrapped"]}, "OK", value=struct["value"], struct=struct)
+    assert model.judge(Step("fetch", {"path": ["wrapped"]}), answer) is None
