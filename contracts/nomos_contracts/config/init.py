@@ -43,17 +43,6 @@ def refused_inits(provider: RunningProvider, samples: ConfigSamples) -> Iterator
         answer = provider.init(bad.pop(0))
 
 
-def recased_key(config: Config, key: str) -> dict[str, Any] | None:
-    """Return *config* with its *key* in other letters; None where that cannot be, or where the key lies deeper.
-
-    What lies deeper may be named without case by what it is handed to, as the fields of an HTTP request are.
-    """
-    other = key.swapcase()
-    if key not in config or other in config:
-        return None
-    return {other: config[key], **without(config, key)}
-
-
 class InitContract(Contract):
     """The good configuration is taken, and it is the only thing that Init depends on.
 
@@ -127,7 +116,7 @@ class RefusedInitContract(Contract):
 
     @clause("CFG-INIT-002")
     def test_refuses_a_missing_required_key(self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples) -> None:
-        """Each key is dropped on its own, then written in other letters, and all of them are dropped."""
+        """Each key is dropped on its own, and all of them."""
         good = nomos_fresh.good_config
         for key in nomos_samples.required_keys:
             for _ in range(2):
@@ -135,13 +124,6 @@ class RefusedInitContract(Contract):
                     nomos_fresh.init(without(good, key)),
                     "INVALID_ARGUMENT",
                     because=f"the required key {key!r} is missing",
-                )
-            named = recased_key(good, key)
-            if named is not None:
-                expect_code(
-                    nomos_fresh.init(named),
-                    "INVALID_ARGUMENT",
-                    because=f"the required key {key!r} is missing: in other letters it is another key",
                 )
         if nomos_samples.required_keys:
             expect_code(nomos_fresh.init({}), "INVALID_ARGUMENT", because="the first Init has an empty configuration")

@@ -61,15 +61,6 @@ class MissingIsPrecondition(Original):
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-INIT-002", "letters", defect="the required key may be written in any letters")
-class KeyInAnyLetters(Original):
-    """Compares the names of settings without case."""
-
-    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
-        """Write them in small letters."""
-        super().init(alias, {key.lower(): config[key] for key in config}, source_file_path, context=context)
-
-
 @mutant("CFG-INIT-003", defect="an invalid configuration is refused once and then taken")
 class RefusesOnce(Original):
     """Remembers that it complained."""
@@ -172,7 +163,7 @@ class EmptyAlias(Original):
 @mutant(
     "CFG-INIT-009",
     defect="after an Init that failed every other one fails",
-    also=("CFG-ERROR-003", "CFG-INIT-002", "CFG-INIT-003", "CFG-INIT-004", "CFG-INIT-011", "CFG-SCHED-001"),
+    also=("CFG-ERROR-003", "CFG-INIT-003", "CFG-INIT-004", "CFG-INIT-011", "CFG-SCHED-001"),
 )
 class NeverForgives(Original):
     """Ends in an error state."""
@@ -186,7 +177,7 @@ class NeverForgives(Original):
         try:
             super().init(alias, config, source_file_path, context=context)
         except ProviderError:
-            self._failed = self._current is None and "directory" in map(str.lower, config)
+            self._failed = self._current is None and "directory" in config
             raise
 
 
