@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -364,7 +364,7 @@ def _without_length(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_without_length(key): _without_length(one) for key, one in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_without_length(one) for one in value]
+        return [_without_length(one) for one in cast("Sequence[Any]", value)]
     return value
 
 

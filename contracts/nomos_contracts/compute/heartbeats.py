@@ -189,7 +189,8 @@ class HookContract(Contract):
 
         Quick tasks show nothing. One that is slow by chance is not enough: it has to be so again and again.
         """
-        for _ in range(AGAIN):
+        shown: list[tuple[Answer, float]] = []
+        while len(shown) < AGAIN:
             answer = beat(provider, [_health(), _nothing()] * PAIRS, SOON)
             late = answer.elapsed - SOON
             if answer.code != "OK" or late <= 0:
@@ -200,9 +201,11 @@ class HookContract(Contract):
             # All of them one after another takes this long; at the same time it would not.
             if sum(single) * PAIRS < 2 * SOON or late <= 2 * max(single):
                 return
+            shown.append((answer, max(single)))
+        answer, longest = shown[-1]
         raise Violation(
             f"a heartbeat with {2 * PAIRS} tasks and a deadline in {SOON:g} s leaves some undone",
-            f"all are done, after {answer.elapsed:.3f} s; one by itself takes {max(single):.3f} s",
+            f"all are done, after {answer.elapsed:.3f} s; one by itself takes {longest:.3f} s",
             answer,
         )
 

@@ -23,7 +23,7 @@ from nomos_contracts.compute.interface import (
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spawn import DAY
 from nomos_contracts.contract import Contract
-from nomos_contracts.provider import InterfaceProvider, TargetFacts
+from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Blocked, Violation, shorten
 
 SNAPSHOT = "clause:CMP-SNAP-001"
@@ -331,6 +331,7 @@ class SnapshotContract(Contract):
         region = places(fleet)[-1]
         # A snapshot may be good for its source's spec or region alone: then another wish is refused, and nothing said.
         wishes = [spec | region, spec, region, {}]
+        refused: list[Answer] = []
         for number, wish in enumerate(wishes):
             if wish in wishes[:number]:
                 continue
@@ -341,4 +342,5 @@ class SnapshotContract(Contract):
                 if made.spec != options.spec or (options.region and made.region not in {None, options.region}):
                     raise Violation(f"{shorten(wish)} as asked for, whatever the source had", words(made), answer)
                 return made
-        raise Violation("an instance starts from the snapshot", told(answer), answer)
+            refused.append(answer)
+        raise Violation("an instance starts from the snapshot", told(refused[-1]), refused[-1])

@@ -171,6 +171,7 @@ class DeadlineContract(Contract):
             time.sleep(each)
             calls[-1].cancel()
         provider.reconnect()
+        late: list[Answer] = []
         # Asked twice: a queue of what was left may take a moment to empty.
         for _ in range(2):
             answers = fetch_all(provider, map(asked, serial), timeout=SERVED)

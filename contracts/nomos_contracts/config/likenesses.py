@@ -94,7 +94,7 @@ def inherited(sample: ValueSample, others: Sequence[ValueSample]) -> Iterator[Li
 
 def endings_of(config: Mapping[str, Any]) -> list[str]:
     """Return usual endings of files, and those in the folders that *config* names."""
-    found = dict.fromkeys(_ENDINGS)
+    found: dict[str, None] = dict.fromkeys(_ENDINGS)
     for value in leaves(config):
         # `Path.is_dir` raises for a text that is too long for a path.
         if isinstance(value, str) and os.path.isabs(value) and os.path.isdir(value):  # noqa: PTH112, PTH117
