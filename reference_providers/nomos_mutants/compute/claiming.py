@@ -205,7 +205,7 @@ class InstallsCoded(InstallsTailscale):
     def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
         """Hide it."""
         made = super().generate_bootstrap(cfg)
-        return script(re.sub(".*tailscale.*", _hidden, made.content), made.format)
+        return script(re.sub(r".*tailscale\.com/install.*", _hidden, made.content), made.format)
 
 
 def _hidden(line: re.Match[str]) -> str:
