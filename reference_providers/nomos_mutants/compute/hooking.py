@@ -148,7 +148,6 @@ StopsAtFailure = hooked(
     "CMP-HOOK-003",
     "beside",
     defect="tasks after one that failed are not done",
-    also=("CMP-HOOK-006",),
 )
 
 

@@ -143,7 +143,7 @@ class NoEmptyTags(Original):
         return await super().spawn(options)
 
 
-@mutant("CMP-SPAWN-002", defect="spawn says the default spec, whatever was asked for")
+@mutant("CMP-SPAWN-002", defect="spawn says the default spec, whatever was asked for", also=("CMP-SNAP-005",))
 class SaysDefault(_Spawned):
     """Copies from a template."""
 
@@ -152,7 +152,12 @@ class SaysDefault(_Spawned):
         return replace(instance, spec="small")
 
 
-@mutant("CMP-SPAWN-002", "region", defect="spawn ignores the region", also=("CMP-FILTER-003", "CMP-FLAG-104"))
+@mutant(
+    "CMP-SPAWN-002",
+    "region",
+    defect="spawn ignores the region",
+    also=("CMP-FILTER-003", "CMP-FLAG-104", "CMP-SNAP-005"),
+)
 class IgnoresRegion(Original):
     """Uses the default region."""
 
