@@ -87,8 +87,8 @@ class Attic:
             lines += [": " + " ".join(map(quote, [feature.version or "", *settings])), INSTALL[feature.name]]
         lines += [f"curl -fsSL -o agent -- {quote(cfg.agent_url)}", "chmod 0700 agent"]
         lines += [f"printf %s {quote(user)} > init.sh", f"{env} /bin/sh ./init.sh"]
-        token = f"NOMOS_REGISTRATION_TOKEN={quote(cfg.registration_token)}"
-        content = "\n".join([*lines, f"{token} {env} ./agent {quote(cfg.control_plane_url)}", ""])
+        env += " " + quote(f"NOMOS_REGISTRATION_TOKEN={cfg.registration_token}")
+        content = "\n".join([*lines, f"{env} ./agent {quote(cfg.control_plane_url)}", ""])
         if "\0" in content:
             raise error("a value holds a NUL character", "INVALID_SPEC")
         checksum = hashlib.sha256(content.encode()).hexdigest()
@@ -136,8 +136,7 @@ class Hooks:
         expected = {record["id"]: record for record in params["expected"]}
         there = {one.instance.id: one.instance for one in self.attic.living()}
         missing, extra = sorted(expected.keys() - there.keys()), sorted(there.keys() - expected.keys())
-        both = expected.keys() & there.keys()
-        changed = sorted(key for key in both if not expected[key].items() <= vars(there[key]).items())
+        changed = sorted(i for i in expected.keys() & there.keys() if not expected[i].items() <= vars(there[i]).items())
         return {"missing": missing, "extra": extra, "changed": changed}
 
 

@@ -174,7 +174,8 @@ class ReconciliationContract(Contract):
             fleet.run_all((*live, lost))
             fleet.visible((*live, lost))
             self._sees_what_goes(fleet, lost)
-            fleet.end(lost.id)
+            if not fleet.ended(lost.id):
+                raise Blocked("clause:CMP-TERM-001", f"{lost.id} is not gone within {fleet.settle:g} s")
             never = fleet.nobody(same.id)
             gone = [{"id": lost.id, "spec": lost.spec}, {"id": never}]
             books = Books(fleet, [one.id for one in live])

@@ -141,7 +141,8 @@ class SpotContract(Contract):
                 self._stays(fleet, str(stays.value.request_id), price)
             for _ in range(8):
                 fleet.poll(0.02, lambda: False)
-                late = [one.id for one in fleet.shown() if one.spot_request_id == request and one.created_at > after]
+                of_it = (fleet.get(one.id) for one in fleet.shown() if one.spot_request_id == request)
+                late = [one.id for one in of_it if one is not None and one.created_at > after]
                 if late:
                     raise Violation("no instance comes of a withdrawn request", shorten(late))
             unknown = nomos_provider.invoke("cancel_spot_request", request_id=fleet.other(request))

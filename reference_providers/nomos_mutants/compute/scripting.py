@@ -265,7 +265,7 @@ class DoubleQuotes(Written):
     "CMP-BOOT-007",
     "escaped",
     defect="in double quotes backslash and quote are escaped, $ and backquotes are not",
-    also=("CMP-BOOT-006",),
+    also=("CMP-BOOT-006", "CMP-BOOT-009"),
 )
 class HalfEscaped(Written):
     """Escapes as JSON does."""
