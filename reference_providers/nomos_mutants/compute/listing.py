@@ -176,9 +176,9 @@ class AnyTag(Original):
     """Joins with or."""
 
     async def list(self, filter: ListFilter | None = None) -> Found:  # noqa: A002 # the interface's
-        """Take any of two or more tags."""
+        """Take any of two or more tags, where nothing else is asked for."""
         wanted = filter or ListFilter()
-        if wanted.limit is not None or not wanted.tags or len(wanted.tags) == 1:
+        if replace(wanted, tags=None) != ListFilter() or not wanted.tags or len(wanted.tags) == 1:
             return await super().list(filter)
         found: dict[str, ProviderInstance] = {}
         for key, value in wanted.tags.items():
