@@ -114,12 +114,13 @@ class NoDeadline(Original):
         self, package_name: str, provider_name: str, config: object, *, ctx: FactoryContext | None = None
     ) -> Any:
         """Make a context without a deadline."""
-        return super().create_provider(package_name, provider_name, config, ctx=ctx or FactoryContext(None))
+        ctx = ctx or FactoryContext(None, registry=self)
+        return super().create_provider(package_name, provider_name, config, ctx=ctx)
 
 
 def _beside(context: FactoryContext, seconds: float | None, *, cancels: bool = True) -> FactoryContext:
     """Return another context that is over when *context* is cancelled."""
-    other = FactoryContext(seconds)
+    other = FactoryContext(seconds, registry=context.registry)
     if cancels:
         context.on_cancel(other.cancel)
     return other
