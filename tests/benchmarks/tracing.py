@@ -107,14 +107,16 @@ def trace_into(trace: Trace) -> None:
         return wrapped
 
     def begin(original: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(self: Caller, method: str, request: bytes, seconds: float, finish: Any) -> Pending:
+        def wrapped(
+            self: Caller, method: str, request: bytes, seconds: float, finish: Any, *, patient: bool = False
+        ) -> Pending:
             began = time.perf_counter()
 
             def finished(reply: Reply) -> Any:
                 _call(self, method, request, seconds, began, cancelled=reply.code == "CANCELLED")
                 return finish(reply)
 
-            pending: Pending = original(self, method, request, seconds, finished)
+            pending: Pending = original(self, method, request, seconds, finished, patient=patient)
             return pending
 
         return wrapped

@@ -116,6 +116,8 @@ class DeadlineContract(Contract):
         soon(lambda: any(call.done() for call in gone), ARRIVES)
         for call in gone:
             call.cancel()
+        # What a provider makes of that, once it has noticed, is not for those who come now.
+        soon(lambda: False, NOTICED)
         first = [provider.start_fetch(path, timeout=PATIENCE) for path in slow]
         soon(lambda: any(call.done() for call in first), ARRIVES)
         stayed = [provider.start_fetch(path) for path in slow]

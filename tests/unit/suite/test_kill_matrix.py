@@ -96,10 +96,10 @@ def test_six_mutants_strike_by_chance() -> None:
 
 def test_each_target_is_in_one_batch(matrix: ModuleType) -> None:
     jobs = [matrix.Job(str(number), frozenset()) for number in range(3 * matrix.BATCH + 1)]
-    dealt = list(matrix.batches(jobs))
+    dealt = list(matrix.batches(jobs, matrix.BATCH))
     assert sorted(int(job.target) for batch in dealt for job in batch) == list(range(len(jobs)))
     assert max(map(len, dealt)) <= matrix.BATCH
-    assert list(matrix.batches([])) == []
+    assert list(matrix.batches([], matrix.BATCH)) == []
 
 
 @pytest.mark.parametrize("prefix", ["mutant:CFG-NOTHING-001", "NOTHING"])
