@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -15,6 +16,8 @@ from pytest_nomos.report.model import Exchange
 HIDDEN = "<hidden>"
 EXCHANGES = 8
 """How many exchanges a record keeps: the last ones, for the last shows the violation."""
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
+"""What JSON leaves as it is and a terminal or an editor takes for the end of a line, or for an order."""
 MASK_FROM = 4
 """Shorter secrets are not masked in texts: they would turn up by chance."""
 
@@ -131,6 +134,7 @@ def replay_line(target: str, answer: Answer, good_config: Mapping[str, Any] | No
     if is_init(answer.method):
         arguments = _init_arguments(arguments, good_config or {})
     text = json.dumps(plain(arguments), ensure_ascii=False, separators=(", ", ": "))
+    text = _BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return f"pytest-nomos call {shlex.quote(target)} {shlex.quote(answer.method)} {shlex.quote(text)}"
 
 
