@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import ENDED, Configured, Fleet, fleet_of, shaped, told, words
-from nomos_contracts.compute.heartbeats import receipt_of
 from nomos_contracts.compute.idempotency import once
-from nomos_contracts.compute.interface import ListFilter, ProviderInstance, ReceiptStatus, SpawnOptions, TaskType
+from nomos_contracts.compute.interface import ListFilter, ProviderInstance, SpawnOptions
+from nomos_contracts.compute.reconciling import PARTS, reconciled
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
 from nomos_contracts.fault import Changed, Deleted, Duplicated, HalfCreated
@@ -21,8 +21,6 @@ from nomos_contracts.violation import Blocked, Violation, shorten
 
 RECOVERY: Final = 5.0
 """Seconds within which drift is seen, unless ``limits.recovery`` says otherwise."""
-
-PARTS: Final = ("missing", "extra", "changed")
 
 
 def recovery(fleet: Fleet) -> float:
@@ -228,10 +226,8 @@ class DriftContract(Contract):
 
     @staticmethod
     def _found(fleet: Fleet, records: Sequence[Mapping[str, Any]]) -> tuple[Answer, dict[str, set[str]]]:
-        answer, receipt = receipt_of(fleet.provider, TaskType.RECONCILE_INSTANCES, {"expected": list(records)})
-        done = receipt.status is ReceiptStatus.COMPLETED
-        result: Mapping[str, Any] = receipt.result if done and receipt.result else {}
-        return answer, {part: {str(one) for one in result.get(part, ())} for part in PARTS}
+        answer, found = reconciled(fleet.provider, records)
+        return answer, found or {part: set[str]() for part in PARTS}
 
     @classmethod
     def _expect(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from nomos_contracts.compute.ids import alike
 from nomos_contracts.compute.interface import (
     BootstrapConfig,
     InstanceStatus,
@@ -34,12 +35,6 @@ BOOT = 60.0
 
 ENDED = frozenset({InstanceStatus.TERMINATING, InstanceStatus.TERMINATED})
 FRESH = frozenset({InstanceStatus.PENDING, InstanceStatus.STARTING, InstanceStatus.RUNNING})
-
-LAST_SIGNS, LEAST_SIGNS = 12, 4
-"""So many signs of an id are changed to make another one."""
-
-HEX_SIGNS = 8
-"""With fewer of them, letters among them, an id may be one that the vendor has given to something else."""
 
 LOOKS = 16
 """At least so many looks at something that has to settle, however slow this machine is."""
@@ -96,30 +91,6 @@ def bootstrap(**changes: Any) -> BootstrapConfig:
         registration_token="nomos-registration-token",  # noqa: S106 # a made-up one
     )
     return replace(plain, **changes)
-
-
-def alike(instance_id: str, random: Random) -> str:
-    """Return an id of the same shape that nothing has: its last digits and hexadecimal letters are others.
-
-    Where there are too few of them, as in the ids of a vendor that counts, it ends in many more.
-    """
-    replaced: list[str] = []
-    changed, letters, going = 0, 0, True
-    for sign in reversed(instance_id):
-        # What stands before the last separator often says what kind of id it is.
-        going = going and changed < LAST_SIGNS and (sign.isalnum() or changed < LEAST_SIGNS)
-        if going and sign in "0123456789":
-            sign = str((int(sign) + 1 + random.randrange(9)) % 10)
-            changed += 1
-        elif going and sign in "abcdefABCDEF":
-            sign = random.choice([one for one in ("abcdef" if sign in "abcdef" else "ABCDEF") if one != sign])
-            changed, letters = changed + 1, letters + 1
-        replaced.append(sign)
-    if changed >= (HEX_SIGNS if letters else LAST_SIGNS):
-        return "".join(reversed(replaced))
-    if instance_id.endswith(tuple("0123456789")):
-        return instance_id.rstrip("0123456789") + str(random.randrange(10**14, 10**15))
-    return f"{instance_id}{random.getrandbits(48):012x}"
 
 
 @dataclass
@@ -203,15 +174,19 @@ class Fleet:
         return instance
 
     def spawn_many(self, count: int, **changes: Any) -> list[ProviderInstance]:
-        """Spawn *count* instances at once.
+        """Spawn *count* instances at once."""
+        return self.spawn_all([self.options(**changes) for _ in range(count)])
+
+    def spawn_all(self, wished: Iterable[SpawnOptions]) -> list[ProviderInstance]:
+        """Spawn an instance for each of *wished*, all at once.
 
         Raises:
             Blocked: one of them failed.
         """
-        pending = [self.provider.start("spawn", options=self.options(**changes)) for _ in range(count)]
+        pending = [self.provider.start("spawn", options=one) for one in wished]
         answers = [self.adopt(one.answer()) for one in pending]
         for answer in answers:
-            if not shaped(answer).ok:
+            if not shaped(answer).ok or not answer.value.id:
                 raise Blocked(SPAWN, f"spawn gave no instance: {told(answer)}")
         return [answer.value for answer in answers]
 

@@ -26,6 +26,7 @@ from nomos_contracts.compute.interface import (
 )
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.shape import FAR
+from nomos_contracts.compute.snapshots import outcome
 from nomos_contracts.contract import Contract
 from nomos_contracts.examples import example, spoilt
 from nomos_contracts.faces import WireFace
@@ -150,14 +151,8 @@ def adopt(fleet: Fleet, method: str, made: Mapping[str, Any]) -> None:
     request = str(made.get("request_id"))
     if method == "request_spot_instance":
         fleet.follow(request)
-    if method == "create_snapshot":
-
-        def found() -> Any:
-            status = fleet.provider.invoke("get_snapshot_status", request_id=request)
-            return not status.ok or status.value.provider_snapshot_id
-
-        if isinstance(snapshot := fleet.poll(fleet.boot, found), str):
-            fleet.provider.invoke("delete_snapshot", snapshot_id=snapshot)
+    if method == "create_snapshot" and (snapshot := outcome(fleet, request)) is not None:
+        fleet.provider.invoke("delete_snapshot", snapshot_id=snapshot)
 
 
 class MalformedContract(Contract):

@@ -17,6 +17,7 @@ from nomos_contracts.compute.interface import (
     SpotOptions,
 )
 from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.compute.snapshots import outcome
 from nomos_contracts.provider import Answer
 
 NO_CHECKSUM = "0" * 64
@@ -110,14 +111,9 @@ def _snapshot(fleet: Fleet, instance_id: str, options: CreateSnapshotOptions) ->
 
 def _available(fleet: Fleet, answers: list[Answer]) -> list[str]:
     """Wait for the snapshots that *answers* promise; returns the ids of those that come."""
-
-    def found(request: str) -> Any:
-        status = fleet.provider.invoke("get_snapshot_status", request_id=request)
-        return not status.ok or status.value.provider_snapshot_id
-
     requests = {str(one.value.request_id) for one in answers if one.ok}
-    ids = [fleet.poll(fleet.boot, found, one) for one in sorted(requests)]
-    return [one for one in dict.fromkeys(ids) if isinstance(one, str)]
+    ids = [outcome(fleet, one) for one in sorted(requests)]
+    return [one for one in dict.fromkeys(ids) if one is not None]
 
 
 def refused_start(configured: Configured, samples: ComputeSamples) -> Iterator[Answer]:

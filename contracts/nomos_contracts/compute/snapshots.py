@@ -69,6 +69,17 @@ def finish(fleet: Fleet, request: str, seconds: float | None = None) -> Snapshot
     return status
 
 
+def outcome(fleet: Fleet, request: str) -> str | None:
+    """Wait for what comes of a request, whatever that is; returns the id of the snapshot, None where there is none."""
+
+    def found() -> Any:
+        status = fleet.provider.invoke("get_snapshot_status", request_id=request)
+        return not status.ok or status.value.provider_snapshot_id
+
+    seen = fleet.poll(fleet.boot, found)
+    return seen if isinstance(seen, str) else None
+
+
 def discard(fleet: Fleet, snapshot_id: str) -> None:
     """Delete a snapshot in the end."""
     answer = fleet.provider.invoke("delete_snapshot", snapshot_id=snapshot_id)

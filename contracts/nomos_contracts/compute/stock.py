@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nomos_contracts.compute.fleet import ENDED, SPAWN, Fleet, shaped, told
+from nomos_contracts.compute.fleet import ENDED, Fleet, shaped, told
 from nomos_contracts.compute.interface import InstanceStatus, ListFilter, ProviderInstance
 from nomos_contracts.violation import Blocked, Violation, shorten
 
@@ -64,12 +64,7 @@ def stock_of(fleet: Fleet) -> Stock:
         name: fleet.options(tags=own, spec=other if name in {"both", "longer"} else fleet.samples.spec)
         for name, own in tags.items()
     }
-    pending = {name: fleet.provider.start("spawn", options=one) for name, one in wished.items()}
-    answers = {name: fleet.adopt(one.answer()) for name, one in pending.items()}
-    for answer in answers.values():
-        if not shaped(answer).ok or not answer.value.id:
-            raise Blocked(SPAWN, f"spawn gave no instance: {told(answer)}")
-    made = {name: answer.value for name, answer in answers.items()}
+    made = dict(zip(wished, fleet.spawn_all(wished.values()), strict=True))
     fleet.run_all(made.values())
     fleet.visible(made.values())
     seen = {one.id: one for one in fleet.shown()}

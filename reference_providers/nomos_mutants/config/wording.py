@@ -148,27 +148,31 @@ class QuotesMalformed(_Worded):
         super().init(alias, config, source_file_path, context=context)
 
 
-@mutant("CFG-SECRET-003", "hex", defect="the bytes of each string that is fetched are logged in hex")
-class LogsBytes(Original):
-    """Logs what goes over the wire."""
+class _Logged(Original):
+    """Logs what it answers with."""
+
+    def written(self, value: str) -> str:
+        """Return what is logged of a string that was fetched."""
+        return value
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Log strings."""
         value = super().fetch(path, context=context)
         if isinstance(value, str):
-            sys.stderr.write(f"answering 1a{value.encode().hex()}00\n")
+            sys.stderr.write(f"answering {self.written(value)}\n")
             sys.stderr.flush()
         return value
+
+
+@mutant("CFG-SECRET-003", "hex", defect="the bytes of each string that is fetched are logged in hex")
+class LogsBytes(_Logged):
+    """Logs what goes over the wire."""
+
+    def written(self, value: str) -> str:
+        """Write it as a field of a message."""
+        return f"1a{value.encode().hex()}00"
 
 
 @mutant("CFG-SECRET-003", defect="each string that is fetched is logged")
-class LogsValues(Original):
+class LogsValues(_Logged):
     """Logs for debugging."""
-
-    def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
-        """Log strings."""
-        value = super().fetch(path, context=context)
-        if isinstance(value, str):
-            sys.stderr.write(f"answering {value}\n")
-            sys.stderr.flush()
-        return value
