@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Self
 
-from nomos_contracts.provider import Answer
 from nomos_contracts.schedule import Pairing, Run, Schedule, Step, Target, draw, keep, key_of, run, to_json
 from nomos_contracts.violation import Blocked, Violation
 
@@ -145,7 +144,8 @@ class Explorer(Generic[Target]):
         return Violation(
             disagreement.expected,
             f"{disagreement.got}, at the end of {steps} steps (fails {fails_words}{remark})",
-            *_last((*disagreement.answers, *(answer for answer in shown.answers if answer is not None))),
+            *disagreement.answers,
+            *[answer for answer in shown.answers if answer is not None][-SHOWN:],
             evidence={
                 "schedule": to_json(shown.schedule),
                 "sequence": "; ".join(self._story(shown)),
@@ -239,10 +239,6 @@ class _Replays:
             # One that failed at an earlier step is another, shorter schedule, of which no more is known.
             if (again.schedule, again.signature) == (self.latest.schedule, self.latest.signature):
                 self.latest = again
-
-
-def _last(answers: Sequence[Answer]) -> Sequence[Answer]:
-    return answers[-SHOWN:]
 
 
 def attempt(pairing: Pairing[Target], schedule: Schedule, go_on: Callable[[], bool] = lambda: True) -> Run | None:

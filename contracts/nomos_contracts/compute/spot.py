@@ -141,8 +141,9 @@ class SpotContract(Contract):
                 self._stays(fleet, str(stays.value.request_id), price)
             for _ in range(8):
                 fleet.poll(0.02, lambda: False)
-                of_it = (fleet.get(one.id) for one in fleet.shown() if one.spot_request_id == request)
-                late = [one.id for one in of_it if one is not None and one.created_at > after]
+                of_it = ((one, fleet.get(one.id)) for one in fleet.shown() if one.spot_request_id == request)
+                # Both say when it was made; where they differ, another clause tells which is wrong.
+                late = [one.id for one, got in of_it if got and min(one.created_at, got.created_at) > after]
                 if late:
                     raise Violation("no instance comes of a withdrawn request", shorten(late))
             unknown = nomos_provider.invoke("cancel_spot_request", request_id=fleet.other(request))

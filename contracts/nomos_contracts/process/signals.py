@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from nomos_contracts.clause import clause
-from nomos_contracts.config.samples import ConfigSamples
+from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import closed, first_running, initialised, running
-from nomos_contracts.process.traffic import UPSET, drop, exercise, keep_busy, must_end, upset
-from nomos_contracts.provider import RunningProvider, Start, Starter, TargetFacts
+from nomos_contracts.process.traffic import ARRIVAL, UPSET, drop, exercise, keep_busy, must_end, soon, upset
+from nomos_contracts.provider import Answer, RunningProvider, Start, Starter, TargetFacts
 from nomos_contracts.violation import Violation
 
 _IN_FLIGHT = 1.0
@@ -17,6 +17,22 @@ _IN_FLIGHT = 1.0
 
 _SECOND = 0.15
 """Seconds until a further signal: the first one has been taken, and no call has ended by its own deadline."""
+
+
+def _cut_off(provider: RunningProvider, path: Segments, seconds: float, before: float) -> Answer | None:
+    """Return how a Fetch of *path* ended that was cut off by SIGTERM, sent *before* seconds after it; None if not.
+
+    After the signal it has *seconds* until its own deadline.
+    """
+    call = provider.start_fetch(path, timeout=before + seconds)
+    try:
+        provider.health()
+        soon(call.done, before)
+        provider.signal("SIGTERM")
+        answer = call.answer(before + seconds + 5.0)
+    finally:
+        drop([call])
+    return answer if closed(answer) and answer.elapsed < 0.9 * (before + seconds) else None
 
 
 class SignalContract(Contract):
@@ -87,20 +103,18 @@ class BusyStopContract(Contract):
 
     @clause("PROC-SIGNAL-004")
     def test_running_call_is_finished(
-        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+        self, nomos_start: Start, nomos_spawn: Starter, nomos_samples: ConfigSamples, nomos_target: TargetFacts
     ) -> None:
         """A slow Fetch ends by its answer or by its own deadline, not by the end of the connection."""
-        provider = initialised(nomos_fresh)
-        seconds = min(_IN_FLIGHT, nomos_target.limits["grace"] / 2)
-        call = provider.start_fetch(nomos_samples.slow[0], timeout=seconds)
-        try:
-            provider.health()  # by now the Fetch, sent before it, has arrived
-            provider.signal("SIGTERM")
-            answer = call.answer(seconds + 5.0)
-        finally:
-            drop([call])
-        if closed(answer) and answer.elapsed < 0.9 * seconds:
-            raise Violation("the running Fetch to end by itself", answer.summary, answer)
+        first_running(nomos_start)
+        for_call = nomos_samples.slow[0], min(_IN_FLIGHT, nomos_target.limits["grace"] / 2)
+        first = _cut_off(initialised(running(nomos_spawn())), *for_call, ARRIVAL)
+        if first is None:
+            return
+        # One that arrives after the signal, on a busy machine, is rightly refused: with more time it arrives before.
+        again = _cut_off(initialised(running(nomos_spawn())), *for_call, 3 * ARRIVAL)
+        if again is not None:
+            raise Violation("the running Fetch to end by itself", again.summary, first, again)
 
     @clause("PROC-SIGNAL-006")
     def test_a_second_sigterm_does_not_keep_it(

