@@ -187,13 +187,25 @@ class RunningProvider(Protocol):
         ...
 
     def call(
-        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+        self,
+        function: str,
+        args: Mapping[str, Any],
+        *,
+        interface: str = "",
+        idempotency_key: str = "",
+        timeout: float | None = None,
     ) -> Answer:
-        """Call a function over v2 `Call`."""
+        """Call a function over v2 `Call`; calls with the same *idempotency_key*, unless it is empty, are one call."""
         ...
 
     def start_call(
-        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+        self,
+        function: str,
+        args: Mapping[str, Any],
+        *,
+        interface: str = "",
+        idempotency_key: str = "",
+        timeout: float | None = None,
     ) -> PendingAnswer:
         """Begin a v2 `Call` and return at once."""
         ...

@@ -34,6 +34,7 @@ type instance struct {
 type cloud struct {
 	boot     time.Duration
 	capacity int
+	once     once
 
 	mu        sync.Mutex
 	instances []*instance // in the order of their creation

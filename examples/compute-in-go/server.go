@@ -167,7 +167,7 @@ func (f *functions) Describe(context.Context, *providerv2.DescribeRequest) (*pro
 
 // Call finds the method, then reads its arguments, then runs it: a call that
 // cannot be read changes nothing.
-func (f *functions) Call(_ context.Context, request *providerv2.CallRequest) (*providerv2.CallResponse, error) {
+func (f *functions) Call(ctx context.Context, request *providerv2.CallRequest) (*providerv2.CallResponse, error) {
 	if request.GetInterface() != interfaceName {
 		return nil, failure("UNSUPPORTED_OPERATION", "interface %q not supported", shortened(request.GetInterface()))
 	}
@@ -177,10 +177,12 @@ func (f *functions) Call(_ context.Context, request *providerv2.CallRequest) (*p
 	}
 	running, err := f.server.running()
 	if err != nil {
-		return nil, err
+		return nil, failure("INVALID_STATE", "%s", status.Convert(err).Message())
 	}
-	arguments := &record{fields: request.GetArgs(), place: "", known: map[string]bool{}, problem: new(error)}
-	result, err := found.run(running, arguments)
+	result, err := running.once.do(ctx, request, func() (*providerv2.Value, error) {
+		arguments := &record{fields: request.GetArgs(), place: "", known: map[string]bool{}, problem: new(error)}
+		return found.run(running, arguments)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ var taxonomy = map[string]kind{
 	"CAPACITY_ERROR":        {codes.ResourceExhausted, "capacity", true},
 	"INVALID_SPEC":          {codes.InvalidArgument, "validation", false},
 	"NOT_FOUND":             {codes.NotFound, "not_found", false},
+	"INVALID_STATE":         {codes.FailedPrecondition, "conflict", false},
 	"UNSUPPORTED_OPERATION": {codes.Unimplemented, "validation", false},
 	"PROVIDER_INTERNAL":     {codes.Internal, "internal", false},
 }

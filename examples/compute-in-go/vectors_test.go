@@ -152,6 +152,9 @@ func TestBeforeInitNothingIsCalled(t *testing.T) {
 	if status.Code(err) != codes.FailedPrecondition {
 		t.Fatalf("want FAILED_PRECONDITION, got %v", err)
 	}
+	if code := detail(t, err).GetCode(); code != "INVALID_STATE" {
+		t.Fatalf("want INVALID_STATE, got %s", code)
+	}
 }
 
 func TestCapacityIsKept(t *testing.T) {

@@ -202,25 +202,37 @@ class Conversation:
         )
 
     def call(
-        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+        self,
+        function: str,
+        args: Mapping[str, Any],
+        *,
+        interface: str = "",
+        idempotency_key: str = "",
+        timeout: float | None = None,
     ) -> Answer:
         """Call a function over v2 `Call`.
 
         Raises:
             ProviderError: an argument has no place in a Value (INVALID_ARGUMENT).
         """
-        request, shown = _call_request(function, args, interface)
+        request, shown = _call_request(function, args, interface, idempotency_key)
         return self._exchange("Call", V2 + "Call", shown, request, self._seconds(timeout), decode=_decode_call)
 
     def start_call(
-        self, function: str, args: Mapping[str, Any], *, interface: str = "", timeout: float | None = None
+        self,
+        function: str,
+        args: Mapping[str, Any],
+        *,
+        interface: str = "",
+        idempotency_key: str = "",
+        timeout: float | None = None,
     ) -> Pending:
         """Begin a v2 `Call` and return at once.
 
         Raises:
             ProviderError: an argument has no place in a Value (INVALID_ARGUMENT).
         """
-        request, shown = _call_request(function, args, interface)
+        request, shown = _call_request(function, args, interface, idempotency_key)
         seconds = self._seconds(timeout)
 
         def finish(reply: Reply) -> Answer:
@@ -286,15 +298,18 @@ class Conversation:
             caller.pool.renew(most)
 
 
-def _call_request(function: str, args: Mapping[str, Any], interface: str) -> tuple[bytes, dict[str, Any]]:
+def _call_request(
+    function: str, args: Mapping[str, Any], interface: str, key: str = ""
+) -> tuple[bytes, dict[str, Any]]:
     """Return a CallRequest and how it appears in records."""
     from nomos_proto.v2 import provider_pb2
     from nomos_proto.values import to_value
 
-    request = provider_pb2.CallRequest(interface=interface, function=function)
+    request = provider_pb2.CallRequest(interface=interface, function=function, idempotency_key=key)
     for name, value in args.items():
         request.args[name].CopyFrom(to_value(value))
-    return request.SerializeToString(), {"interface": interface, "function": function, "args": dict(args)}
+    shown = {"interface": interface, "function": function, "args": dict(args)}
+    return request.SerializeToString(), shown | ({"idempotency_key": key} if key else {})
 
 
 def _decode_call(data: bytes) -> tuple[Any, None]:

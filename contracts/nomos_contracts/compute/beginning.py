@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import told
+from nomos_contracts.compute.fleet import code_of, told
 from nomos_contracts.compute.interface import INTERFACE
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Starter
@@ -24,5 +24,6 @@ class BeginningContract(Contract):
             raise Blocked("clause:PROC-START-006", "a further process does not start")
         for method, arguments in (("list", {}), ("get", {"provider_id": "nomos-nobody"})) * 2:
             answer = started.provider.call(method, arguments, interface=INTERFACE.name)
-            if answer.code != "FAILED_PRECONDITION":
-                raise Violation(f"{method} before Init fails with FAILED_PRECONDITION", told(answer), answer)
+            if answer.code != "FAILED_PRECONDITION" or code_of(answer) != "INVALID_STATE":
+                expected = f"{method} before Init fails with FAILED_PRECONDITION (INVALID_STATE)"
+                raise Violation(expected, told(answer), answer)

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import Fleet, bootstrap, fleet_of, told
+from nomos_contracts.compute.fleet import Fleet, bootstrap, code_of, fleet_of, told
 from nomos_contracts.compute.interface import (
     INTERFACE,
     BootstrapConfig,
@@ -175,6 +175,6 @@ class MalformedContract(Contract):
             raise NotApplicable("in this process arguments are objects of the interface's own classes")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             for method, where, what, answer in answers(fleet, nomos_provider):
-                if answer.code != "INVALID_ARGUMENT":
-                    expected = f"{method} is refused with INVALID_ARGUMENT for {where}: {what}"
+                if answer.code != "INVALID_ARGUMENT" or code_of(answer) != "INVALID_SPEC":
+                    expected = f"{method} is refused with INVALID_ARGUMENT (INVALID_SPEC) for {where}: {what}"
                     raise Violation(expected, told(answer), answer)

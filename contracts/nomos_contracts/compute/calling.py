@@ -1,0 +1,211 @@
+"""Calling: what a program answers around its methods: to Describe, Fetch, unknown names and repeated keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+from nomos_contracts.clause import clause
+from nomos_contracts.compute.fleet import SPAWN, Fleet, code_of, fleet_of, told
+from nomos_contracts.compute.interface import CORE, INTERFACE, CreateSnapshotOptions, SpotOptions
+from nomos_contracts.compute.malformed import adopt
+from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.compute.spot import price_of
+from nomos_contracts.compute.taxonomy import INHERITED
+from nomos_contracts.contract import Contract
+from nomos_contracts.faces import WireFace, interface_in
+from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, Starter, TargetFacts
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
+from nomos_proto.kinds import is_map
+
+NOWHERE: Final = "nomos_no_such"
+"""A name that no function and no interface has."""
+
+UNKNOWN: Final = (
+    *((INTERFACE.name, name) for name in (NOWHERE, *INHERITED, "__init__", "__dict__", "")),
+    *((name, "list") for name in (NOWHERE, *INHERITED, "config")),
+    ("", NOWHERE),
+)
+"""Interfaces and functions that no compute provider has; what is every object's own is no function."""
+
+HOOKS: Final = frozenset({"on_startup", "on_shutdown"})
+"""Methods that need no arguments and change what the provider is."""
+
+TOGETHER: Final = 4
+"""Calls with one key that are made at once."""
+
+
+@dataclass(frozen=True)
+class _Creation:
+    """A call that makes something.
+
+    Attributes:
+        method: what is called.
+        field: the field of its answer that tells what was made from all else.
+        arguments: returns arguments that were not used before.
+        clause: the clause that is broken where it fails.
+    """
+
+    method: str
+    field: str
+    arguments: Callable[[], Mapping[str, Any]]
+    clause: str
+
+
+def _wire(provider: InterfaceProvider) -> WireFace:
+    if not isinstance(provider, WireFace):
+        raise NotApplicable("in this process there is no program around the methods")
+    return provider
+
+
+def _described(provider: RunningProvider, when: str) -> tuple[Mapping[str, Any], Answer]:
+    """Return what Describe says of the interface.
+
+    Raises:
+        Violation: it fails, or says nothing of the interface or of one of the methods that everyone has.
+    """
+    answer = provider.describe()
+    if not answer.ok:
+        raise Violation(f"Describe answers {when}", answer.summary, answer)
+    found = interface_in(answer.value, INTERFACE.name)
+    functions = {str(one["name"]) for one in found.get("functions", ())}
+    if found.get("version") != INTERFACE.version:
+        expected = f"Describe lists the interface {INTERFACE.name}, version {INTERFACE.version}, {when}"
+        raise Violation(expected, shorten(answer.value), answer)
+    if missing := set(CORE) - functions:
+        raise Violation(f"Describe lists {', '.join(sorted(missing))} {when}", f"only {sorted(functions)}", answer)
+    return found, answer
+
+
+class CallingContract(Contract):
+    """What callers of any language rely on before they know your provider: what it is, and what it has and has not.
+
+    Look names up in a table of your own, not among the attributes of an object, and answer each of them before anything
+    else is looked at.
+    """
+
+    @clause("CMP-CALL-001")
+    def test_what_is_not_there_is_unimplemented(self, nomos_fresh: InterfaceProvider) -> None:
+        """Made-up names, none, and those that every object of some language has, for functions and interfaces."""
+        provider = _wire(nomos_fresh)
+        for interface, function in UNKNOWN:
+            for arguments in ({}, {"provider_id": NOWHERE}):
+                answer = provider.running.call(function, arguments, interface=interface)
+                if answer.code != "UNIMPLEMENTED" or code_of(answer) != "UNSUPPORTED_OPERATION":
+                    expected = f"UNIMPLEMENTED (UNSUPPORTED_OPERATION) for {function!r} of the interface {interface!r}"
+                    raise Violation(expected, told(answer), answer)
+        after = provider.invoke("list")
+        if not after.ok:
+            raise Violation("list works after calls of what is not there", told(after), after)
+
+    @clause("CMP-CALL-002")
+    def test_describe_says_what_is_there(self, nomos_spawn: Starter) -> None:
+        """Before Init and after it, and from then on the same; what it lists can be called, and nothing else."""
+        started = nomos_spawn()
+        if started.provider is None:
+            raise Blocked("clause:PROC-START-006", "a further process does not start")
+        provider = started.provider
+        _, early = _described(provider, "before Init")
+        if not (begun := provider.init()).ok:
+            raise Blocked("clause:PROC-INIT-001", f"Init with the good config answered {begun.summary}")
+        first, after = _described(provider, "after Init")
+        for name in ("name", "type", "version"):
+            if early.value.get(name) != after.value.get(name):
+                expected = f"Describe says the same {name} before and after Init: {early.value.get(name)!r}"
+                raise Violation(expected, repr(after.value.get(name)), early, after)
+        self._callable(provider, first)
+        again, later = _described(provider, "later")
+        if again != first:
+            raise Violation(f"Describe says the same as before: {shorten(first)}", shorten(again), after, later)
+
+    @staticmethod
+    def _callable(provider: RunningProvider, described: Mapping[str, Any]) -> None:
+        """Call each method that asks for arguments without any: what is there refuses that."""
+        functions = {str(one["name"]) for one in described.get("functions", ())}
+        for name, method in INTERFACE.methods.items():
+            # A method of a capability that is not declared may be there, and refuse.
+            silent = method.capability and method.capability not in described.get("capabilities", ())
+            if name in HOOKS or silent:
+                continue
+            answer = provider.call(name, {}, interface=INTERFACE.name)
+            if (answer.code != "UNIMPLEMENTED") != (name in functions):
+                expected = f"Describe lists {name} if it is there"
+                listed = "listed" if name in functions else "not listed"
+                raise Violation(expected, f"it is {listed}, and answered {told(answer)}", answer)
+
+    @clause("CMP-CALL-003")
+    def test_there_is_nothing_to_fetch(self, nomos_provider: InterfaceProvider) -> None:
+        """Neither a made-up path, nor a setting, nor a method, nor an instance."""
+        provider = _wire(nomos_provider).running
+        paths = [(NOWHERE,), (NOWHERE, "a"), ("list",), (INTERFACE.name,), (INTERFACE.name, "list"), ("config",)]
+        paths += [path for key in provider.good_config if key for path in ((key,), ("config", key))]
+        for path in paths:
+            answer = provider.fetch(path)
+            if answer.code != "NOT_FOUND":
+                raise Violation(f"Fetch {list(path)} answers NOT_FOUND", answer.summary, answer)
+
+    @clause("CMP-CALL-004")
+    def test_calls_with_one_key_are_one_call(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Spawns, requests for spot instances and for snapshots: one after the other, and several at once."""
+        provider = _wire(nomos_provider)
+        with fleet_of(provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            creations = _creations(fleet)
+            for at_once in (False, True):
+                for one in creations:
+                    plain = INTERFACE.methods[one.method].plain(one.arguments())
+                    answers = _with_one_key(provider.running, one.method, plain, fleet.name(), at_once=at_once)
+                    for answer in answers:
+                        if answer.ok and is_map(answer.value):
+                            adopt(fleet, one.method, answer.value)
+                    if not any(answer.ok for answer in answers):
+                        raise Blocked(one.clause, told(answers[0]))
+                    made = {answer.value.get(one.field) if answer.ok else told(answer) for answer in answers}
+                    if len(made) > 1:
+                        how = "at once" if at_once else "one after the other"
+                        expected = f"one {one.field} of {len(answers)} calls of {one.method} with one key, {how}"
+                        raise Violation(expected, shorten(sorted(map(str, made))), *answers)
+
+
+def _creations(fleet: Fleet) -> list[_Creation]:
+    """Return the calls that make something, as far as the provider has them."""
+    found = [_Creation("spawn", "id", lambda: {"options": fleet.options()}, SPAWN)]
+    if "spot" in fleet.provider.capabilities:
+        price = price_of(fleet) * 2
+        found.append(
+            _Creation(
+                "request_spot_instance",
+                "request_id",
+                lambda: {"options": SpotOptions(fleet.options(), price)},
+                "clause:CMP-SPOT-001",
+            )
+        )
+    if "snapshots" in fleet.provider.capabilities:
+        instance = fleet.spawn()
+        if fleet.running(instance.id) is not None:
+            wanted = partial(_snapshot, fleet, instance.id)
+            found.append(_Creation("create_snapshot", "request_id", wanted, "clause:CMP-SNAP-001"))
+    return found
+
+
+def _snapshot(fleet: Fleet, instance_id: str) -> dict[str, Any]:
+    return {"provider_id": instance_id, "options": CreateSnapshotOptions(f"nomos-{fleet.name()}")}
+
+
+def _with_one_key(
+    provider: RunningProvider, method: str, plain: Mapping[str, Any], key: str, *, at_once: bool
+) -> Sequence[Answer]:
+    """Make the same call twice, or several times at once, with *key*; return the answers."""
+    if not at_once:
+        again = partial(provider.call, method, plain, interface=INTERFACE.name, idempotency_key=key)
+        return [again(), again()]
+    begin = partial(provider.start_call, method, plain, interface=INTERFACE.name, idempotency_key=key)
+    return [call.answer() for call in [begin() for _ in range(TOGETHER)]]
