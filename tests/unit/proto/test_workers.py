@@ -69,6 +69,7 @@ def test_a_thread_that_is_free_is_used_again() -> None:
         time.sleep(0.002)  # the thread tells its result before it waits again
     assert len(names) < 20
     assert workers.count == len(names)
+    assert workers.close(10)
 
 
 def test_an_exception_is_the_result_and_the_thread_goes_on() -> None:
