@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,9 +11,24 @@ from nomos_proto.once import Once
 from nomos_proto.provider import CallContext
 from nomos_proto.workers import Workers
 
+Pool = Callable[..., Workers]
 
-def test_tasks_run_side_by_side_up_to_the_limit_and_the_rest_later() -> None:
-    workers = Workers(limit=3, idle=0.05)
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """Make workers whose threads end with the test: other tests look for threads that were left."""
+    made: list[Workers] = []
+
+    def make(**settings: float) -> Workers:
+        made.append(Workers(**settings))
+        return made[-1]
+
+    yield make
+    assert all(workers.close(10) for workers in made)
+
+
+def test_tasks_run_side_by_side_up_to_the_limit_and_the_rest_later(pool: Pool) -> None:
+    workers = pool(limit=3, idle=0.05)
     together = threading.Barrier(3)
     futures = [workers.submit(together.wait, 10) for _ in range(6)]
     assert sorted(future.result(10) for future in futures) == [0, 0, 1, 1, 2, 2]
@@ -20,8 +36,8 @@ def test_tasks_run_side_by_side_up_to_the_limit_and_the_rest_later() -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2])
-def test_threads_without_work_end_but_those_that_are_kept(keep: int) -> None:
-    workers = Workers(idle=0.01, keep=keep)
+def test_threads_without_work_end_but_those_that_are_kept(pool: Pool, keep: int) -> None:
+    workers = pool(idle=0.01, keep=keep)
     assert workers.count == keep
     together = threading.Barrier(3)
     futures = [workers.submit(together.wait, 10) for _ in range(3)]
@@ -37,8 +53,10 @@ def test_threads_without_work_end_but_those_that_are_kept(keep: int) -> None:
     assert workers.count == 0
 
 
-def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers, none = Workers(idle=0.01, keep=1), Workers(idle=0.01)
+def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers, none = pool(idle=0.01, keep=1), pool(idle=0.01)
     tried = 0
 
     def start(_thread: threading.Thread) -> None:
@@ -53,7 +71,7 @@ def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(monk
         with pytest.raises(RuntimeError):
             none.submit(time.sleep, 0)
         with pytest.raises(RuntimeError):
-            Workers(keep=1)
+            pool(keep=1)
     assert tried > 1
     assert (workers.count, none.count) == (1, 0)
     assert none.submit(lambda: 7).result(10) == 7  # what failed is not in the way
@@ -61,26 +79,25 @@ def test_where_no_thread_can_be_started_those_that_are_there_take_the_tasks(monk
     assert none.close(10)
 
 
-def test_a_thread_that_is_free_is_used_again() -> None:
-    workers = Workers(idle=10.0)
+def test_a_thread_that_is_free_is_used_again(pool: Pool) -> None:
+    workers = pool(idle=10.0)
     names: set[int] = set()
     for _ in range(20):
         names.add(workers.submit(threading.get_ident).result(10))
         time.sleep(0.002)  # the thread tells its result before it waits again
     assert len(names) < 20
     assert workers.count == len(names)
-    assert workers.close(10)
 
 
-def test_an_exception_is_the_result_and_the_thread_goes_on() -> None:
-    workers = Workers(limit=1, idle=0.01)
+def test_an_exception_is_the_result_and_the_thread_goes_on(pool: Pool) -> None:
+    workers = pool(limit=1, idle=0.01)
     with pytest.raises(ZeroDivisionError):
         workers.submit(lambda: 1 // 0).result(10)
     assert workers.submit(lambda: 1).result(10) == 1
 
 
-def test_a_cancelled_task_does_not_run() -> None:
-    workers = Workers(limit=1, idle=0.01)
+def test_a_cancelled_task_does_not_run(pool: Pool) -> None:
+    workers = pool(limit=1, idle=0.01)
     go = threading.Event()
     first = workers.submit(go.wait, 10)
     second = workers.submit(lambda: 1)
@@ -90,7 +107,7 @@ def test_a_cancelled_task_does_not_run() -> None:
     assert workers.submit(lambda: 2).result(10) == 2
 
 
-def test_the_second_call_with_a_key_waits_for_the_first_and_does_not_run() -> None:
+def test_the_second_call_with_a_key_waits_for_the_first_and_does_not_run(pool: Pool) -> None:
     once, go, runs = Once(), threading.Event(), []
 
     def work() -> bytes:
@@ -98,7 +115,7 @@ def test_the_second_call_with_a_key_waits_for_the_first_and_does_not_run() -> No
         go.wait(10)
         return b"answer"
 
-    workers = Workers(idle=0.01)
+    workers = pool(idle=0.01)
     first = workers.submit(once.run, "k", b"request", work, CallContext(10))
     while not runs:
         time.sleep(0.001)
