@@ -39,6 +39,18 @@ sys.modules["mine"] = sys.modules["__main__"]
 sys.argv[1:] = ["compute", "mine:{factory}", "--path", ".", *sys.argv[1:]]
 runpy.run_module("nomos_contracts", run_name="__main__")
 """
+TURNED = """
+import dataclasses, itertools, nomos_contracts.exposure as exposure
+COUNT, DESCRIBE = itertools.count(), exposure.ServedInterface.describe
+
+def describe(self):
+    found, way = DESCRIBE(self), 1 - 2 * (next(COUNT) % 2)
+    (one,) = found.interfaces
+    turned = dataclasses.replace(one, functions=one.functions[::way], capabilities=one.capabilities[::way])
+    return dataclasses.replace(found, interfaces=(turned,))
+
+exposure.ServedInterface.describe = describe
+"""
 Write = Callable[..., Ran]
 
 
@@ -90,6 +102,13 @@ def test_a_process_that_misbehaves_is_convicted(program: Write, work: str, end: 
     ran = program("-k", clause, work=work, end=end)
     assert clauses(ran)[clause]["outcome"] == outcome, ran.text
     assert ran.code == (1 if outcome == "failed" else 0), ran.text
+
+
+def test_the_order_in_which_describe_lists_what_is_there_has_no_meaning(program: Write) -> None:
+    ran = program("-k", "CMP-CALL or CMP-SHAPE-004", end=TURNED)
+    assert ran.code == 0, ran.text
+    tried = {name: clause["outcome"] for name, clause in clauses(ran).items() if clause["checks"]}
+    assert tried == dict.fromkeys((*(f"CMP-CALL-00{n}" for n in range(1, 5)), "CMP-SHAPE-004"), "passed")
 
 
 def test_a_dead_one_fails_one_clause_and_blocks_the_rest(program: Write) -> None:

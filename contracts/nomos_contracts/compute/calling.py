@@ -25,7 +25,7 @@ NOWHERE: Final = "nomos_no_such"
 """A name that no function and no interface has."""
 
 UNKNOWN: Final = (
-    *((INTERFACE.name, name) for name in (NOWHERE, *INHERITED, "__init__", "__dict__", "")),
+    *((INTERFACE.name, name) for name in (NOWHERE, *INHERITED, "__init__", "__dict__")),
     *((name, "list") for name in (NOWHERE, *INHERITED, "config")),
     ("", NOWHERE),
 )
@@ -61,23 +61,39 @@ def _wire(provider: InterfaceProvider) -> WireFace:
     return provider
 
 
-def _described(provider: RunningProvider, when: str) -> tuple[Mapping[str, Any], Answer]:
-    """Return what Describe says of the interface.
+@dataclass(frozen=True)
+class _Described:
+    """What Describe says of the interface; in which order it lists things has no meaning.
+
+    Attributes:
+        capabilities: what it declares.
+        functions: name, and whether it is streaming and idempotent, of each function.
+    """
+
+    capabilities: frozenset[str]
+    functions: frozenset[tuple[str, bool, bool]]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its functions."""
+        return frozenset(name for name, *_ in self.functions)
+
+
+def _described(provider: RunningProvider, when: str) -> tuple[_Described, Answer]:
+    """Ask Describe.
 
     Raises:
-        Violation: it fails, or says nothing of the interface or of one of the methods that everyone has.
+        Violation: it fails, or does not list the interface in its version.
     """
     answer = provider.describe()
     if not answer.ok:
         raise Violation(f"Describe answers {when}", answer.summary, answer)
     found = interface_in(answer.value, INTERFACE.name)
-    functions = {str(one["name"]) for one in found.get("functions", ())}
     if found.get("version") != INTERFACE.version:
         expected = f"Describe lists the interface {INTERFACE.name}, version {INTERFACE.version}, {when}"
         raise Violation(expected, shorten(answer.value), answer)
-    if missing := set(CORE) - functions:
-        raise Violation(f"Describe lists {', '.join(sorted(missing))} {when}", f"only {sorted(functions)}", answer)
-    return found, answer
+    functions = ((str(one["name"]), bool(one["streaming"]), bool(one["idempotent"])) for one in found["functions"])
+    return _Described(frozenset(map(str, found["capabilities"])), frozenset(functions)), answer
 
 
 class CallingContract(Contract):
@@ -89,7 +105,7 @@ class CallingContract(Contract):
 
     @clause("CMP-CALL-001")
     def test_what_is_not_there_is_unimplemented(self, nomos_fresh: InterfaceProvider) -> None:
-        """Made-up names, none, and those that every object of some language has, for functions and interfaces."""
+        """Made-up names, and those that every object of some language has, for functions and interfaces."""
         provider = _wire(nomos_fresh)
         for interface, function in UNKNOWN:
             for arguments in ({}, {"provider_id": NOWHERE}):
@@ -108,33 +124,35 @@ class CallingContract(Contract):
         if started.provider is None:
             raise Blocked("clause:PROC-START-006", "a further process does not start")
         provider = started.provider
-        _, early = _described(provider, "before Init")
+        before, early = _described(provider, "before Init")
         if not (begun := provider.init()).ok:
-            raise Blocked("clause:PROC-INIT-001", f"Init with the good config answered {begun.summary}")
+            raise Blocked("clause:CFG-INIT-001", f"Init with the good config answered {begun.summary}")
         first, after = _described(provider, "after Init")
-        for name in ("name", "type", "version"):
+        for name in ("type", "version"):
             if early.value.get(name) != after.value.get(name):
                 expected = f"Describe says the same {name} before and after Init: {early.value.get(name)!r}"
                 raise Violation(expected, repr(after.value.get(name)), early, after)
+        if missing := (first.names & set(CORE)) - before.names:
+            raise Violation(f"Describe lists {', '.join(sorted(missing))} before Init", "it does not", early, after)
         self._callable(provider, first)
         again, later = _described(provider, "later")
         if again != first:
             raise Violation(f"Describe says the same as before: {shorten(first)}", shorten(again), after, later)
 
     @staticmethod
-    def _callable(provider: RunningProvider, described: Mapping[str, Any]) -> None:
-        """Call each method that asks for arguments without any: what is there refuses that."""
-        functions = {str(one["name"]) for one in described.get("functions", ())}
+    def _callable(provider: RunningProvider, described: _Described) -> None:
+        """Call methods without arguments: one that is there answers, or refuses that."""
         for name, method in INTERFACE.methods.items():
             # A method of a capability that is not declared may be there, and refuse.
-            silent = method.capability and method.capability not in described.get("capabilities", ())
+            silent = method.capability and method.capability not in described.capabilities
             if name in HOOKS or silent:
                 continue
             answer = provider.call(name, {}, interface=INTERFACE.name)
-            if (answer.code != "UNIMPLEMENTED") != (name in functions):
-                expected = f"Describe lists {name} if it is there"
-                listed = "listed" if name in functions else "not listed"
-                raise Violation(expected, f"it is {listed}, and answered {told(answer)}", answer)
+            if (answer.code != "UNIMPLEMENTED") != (name in described.names):
+                listed = "listed" if name in described.names else "not listed"
+                raise Violation(
+                    f"Describe lists {name} if it is there", f"it is {listed}, and answered {told(answer)}", answer
+                )
 
     @clause("CMP-CALL-003")
     def test_there_is_nothing_to_fetch(self, nomos_provider: InterfaceProvider) -> None:
