@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import jsonschema
@@ -21,7 +22,7 @@ from nomos_contracts.registry.bench import (
     registry_of,
     same_names,
 )
-from nomos_contracts.registry.interface import ProviderInfo
+from nomos_contracts.registry.interface import ProviderInfo, Registry
 from nomos_contracts.violation import Violation, shorten
 
 INFO = ProviderInfo(
@@ -53,6 +54,21 @@ INFOS = (
     ),
 )
 """Infos that a registry could be tempted to tidy up."""
+
+
+@dataclass
+class _Describing(Factory):
+    """A factory that describes what it makes.
+
+    Attributes:
+        said: what it says at the moment.
+    """
+
+    said: ProviderInfo = INFO
+
+    def provider_info(self) -> ProviderInfo:
+        """Return that."""
+        return self.said
 
 
 class ListingContract(Contract):
@@ -170,3 +186,24 @@ class InfoContract(Contract):
             if wanted != (found.error is None):
                 judged = "takes" if wanted else "refuses"
                 raise Violation(f"a creation that {judged} what the schema {judged}: {sorted(config)}", found.words)
+
+    @clause("REG-INFO-005")
+    def test_asks_a_factory_that_describes_itself(self, nomos_fresh: Subject) -> None:
+        """Whose words change between two questions; then one beside an info that was registered."""
+        registry = registry_of(nomos_fresh)
+        factory = _Describing()
+        done(registry.register_provider, FIRST, "alpha", factory)
+        for number in range(3):
+            factory.said = replace(INFO, capabilities=("snapshots",) * number, documentation=f"Said {number} times.")
+            _tells(registry, factory.said, "what the factory says now")
+        done(registry.unregister_provider, FIRST, "alpha")
+        given = replace(INFO, capabilities=(), documentation="Registered.")
+        done(registry.register_provider, FIRST, "alpha", factory, info=given)
+        _tells(registry, given, "the info that was registered")
+
+
+def _tells(registry: Registry, wanted: ProviderInfo, what: str) -> None:
+    """Compare an info as far as no other clause does: all the rest of it may be wrong for itself."""
+    found = info(registry, FIRST, "alpha")
+    if (found.capabilities, found.documentation) != (wanted.capabilities, wanted.documentation):
+        raise Violation(f"{what}: {shorten(wanted)}", shorten(found))

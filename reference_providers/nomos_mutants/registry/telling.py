@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from nomos_contracts.registry.interface import Store
+from nomos_contracts.registry.interface import Store, SupportsProviderInfo
 from nomos_mutants.registry.original import Original, ProviderInfo, Registration, mutant
 
 
@@ -118,3 +118,34 @@ class Stripped(_Telling):
     def told(self, info: ProviderInfo, found: Registration) -> ProviderInfo:
         """Strip it."""
         return replace(info, documentation=info.documentation.strip())
+
+
+@mutant("REG-INFO-005", defect="what a factory says of itself is kept from the registration on")
+class AskedOnce(Original):
+    """Asks when it meets the factory."""
+
+    def registration(self, *args: Any) -> Registration:
+        """Keep what it says."""
+        package, name, factory, info, config_class = args
+        if info is None and isinstance(factory, SupportsProviderInfo):
+            info = factory.provider_info()
+        return super().registration(package, name, factory, info, config_class)
+
+
+@mutant("REG-INFO-005", "ignored", defect="what a factory says of itself is not asked for")
+class NeverAsked(_Telling):
+    """Derives all infos itself."""
+
+    def told(self, info: ProviderInfo, found: Registration) -> ProviderInfo:
+        """Derive it."""
+        return info if found.given else ProviderInfo(found.name, found.package, (), found.config_class.config_schema())
+
+
+@mutant("REG-INFO-005", "first", defect="what a factory says of itself goes before the info that was registered")
+class FactoryFirst(_Telling):
+    """Trusts the factory."""
+
+    def told(self, info: ProviderInfo, found: Registration) -> ProviderInfo:
+        """Ask it."""
+        factory: object = found.factory
+        return factory.provider_info() if isinstance(factory, SupportsProviderInfo) else info
