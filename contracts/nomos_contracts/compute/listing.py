@@ -20,7 +20,7 @@ from nomos_contracts.violation import Blocked, Violation, shorten
 OTHERS = 20
 """At most so many instances that the check did not make are looked at."""
 
-CHANGES, AT_ONCE = 4, 4
+CHANGES, AT_ONCE = 4, 8
 """So many are spawned and ended while so many lists are asked for at once, as often as it takes."""
 
 CHANGING = 0.15
@@ -160,7 +160,7 @@ class ListContract(Contract):
                         *nomos_provider.answers[-1:],
                     )
                 expect_once(fleet.listed(wanted))
-            first = [one for one in fleet.listed() if one in ids][:CHANGES]
+            first = [one for one in fleet.listed() if one in ids][: min(CHANGES, len(ids) // 2)]
             if self._steady(fleet, ids):
                 self._expect_while_changing(fleet, ids, first)
 
