@@ -144,7 +144,12 @@ class WrapsIndexes(_Rereads):
         return [re.sub(r"\[(\d{10,12})\]", lambda found: f"[{int(found[1]) % 2**32}]", segment) for segment in path]
 
 
-@mutant("CFG-FETCH-010", "characters", defect="an index behind the name of a string gives one of its characters")
+@mutant(
+    "CFG-FETCH-010",
+    "characters",
+    defect="an index behind the name of a string gives one of its characters",
+    also=("CFG-VALUE-006",),
+)
 class IndexesStrings(_Rereads):
     """Has strings that are lists of characters."""
 
