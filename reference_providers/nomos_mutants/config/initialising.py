@@ -208,10 +208,10 @@ class KeepsFirstSourceFile(Original):
     _base: str | None = None
 
     def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
-        """Note the first one."""
+        """Note the first one; an empty configuration has no paths."""
         if self._base is None:
             self._base = source_file_path
-        super().init(alias, config, self._base, context=context)
+        super().init(alias, config, self._base if config else source_file_path, context=context)
 
 
 @mutant("CFG-INIT-012", defect="an Init without its config field ends the process")
