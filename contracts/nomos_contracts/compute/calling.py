@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import SPAWN, Fleet, code_of, fleet_of, told
+from nomos_contracts.compute.fleet import SPAWN, Fleet, expect_failure, fleet_of, told
 from nomos_contracts.compute.interface import CORE, INTERFACE, CreateSnapshotOptions, SpotOptions
 from nomos_contracts.compute.malformed import adopt
 from nomos_contracts.compute.samples import ComputeSamples
@@ -17,6 +17,7 @@ from nomos_contracts.compute.spot import price_of
 from nomos_contracts.compute.taxonomy import INHERITED
 from nomos_contracts.contract import Contract
 from nomos_contracts.faces import WireFace, interface_in
+from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
 from nomos_proto.kinds import is_map
@@ -31,7 +32,7 @@ UNKNOWN: Final = (
 )
 """Interfaces and functions that no compute provider has; what is every object's own is no function."""
 
-HOOKS: Final = frozenset({"on_startup", "on_shutdown"})
+LIFECYCLE: Final = frozenset({"on_startup", "on_shutdown"})
 """Methods that need no arguments and change what the provider is."""
 
 TOGETHER: Final = 4
@@ -110,9 +111,7 @@ class CallingContract(Contract):
         for interface, function in UNKNOWN:
             for arguments in ({}, {"provider_id": NOWHERE}):
                 answer = provider.running.call(function, arguments, interface=interface)
-                if answer.code != "UNIMPLEMENTED" or code_of(answer) != "UNSUPPORTED_OPERATION":
-                    expected = f"UNIMPLEMENTED (UNSUPPORTED_OPERATION) for {function!r} of the interface {interface!r}"
-                    raise Violation(expected, told(answer), answer)
+                expect_failure(answer, "UNSUPPORTED_OPERATION", f"{function!r} of the interface {interface!r}")
         after = provider.invoke("list")
         if not after.ok:
             raise Violation("list works after calls of what is not there", told(after), after)
@@ -120,14 +119,9 @@ class CallingContract(Contract):
     @clause("CMP-CALL-002")
     def test_describe_says_what_is_there(self, nomos_spawn: Starter) -> None:
         """Before Init and after it, and from then on the same; what it lists can be called, and nothing else."""
-        started = nomos_spawn()
-        if started.provider is None:
-            raise Blocked("clause:PROC-START-006", "a further process does not start")
-        provider = started.provider
+        provider = running(nomos_spawn())
         before, early = _described(provider, "before Init")
-        if not (begun := provider.init()).ok:
-            raise Blocked("clause:CFG-INIT-001", f"Init with the good config answered {begun.summary}")
-        first, after = _described(provider, "after Init")
+        first, after = _described(initialised(provider), "after Init")
         for name in ("type", "version"):
             if early.value.get(name) != after.value.get(name):
                 expected = f"Describe says the same {name} before and after Init: {early.value.get(name)!r}"
@@ -145,7 +139,7 @@ class CallingContract(Contract):
         for name, method in INTERFACE.methods.items():
             # A method of a capability that is not declared may be there, and refuse.
             silent = method.capability and method.capability not in described.capabilities
-            if name in HOOKS or silent:
+            if name in LIFECYCLE or silent:
                 continue
             answer = provider.call(name, {}, interface=INTERFACE.name)
             if (answer.code != "UNIMPLEMENTED") != (name in described.names):

@@ -21,6 +21,7 @@ from nomos_contracts.compute.interface import (
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Blocked, Violation, shorten
+from nomos_proto.errors import row_of
 
 SHAPE = "clause:CMP-SHAPE-001"
 SPAWN = "clause:CMP-SPAWN-001"
@@ -81,6 +82,17 @@ def expect_taxonomy(answer: Answer, *codes: str, because: str = "") -> Answer:
         return answer
     asked = f"{answer.method} fails with {' or '.join(codes)}" + (f" ({because})" if because else "")
     raise Violation(asked, told(answer), answer)
+
+
+def expect_failure(answer: Answer, code: str, what: str) -> None:
+    """See that *what*, a call over the wire, fails with the taxonomy *code* and with the gRPC status of that code.
+
+    Raises:
+        Violation: it does not.
+    """
+    status = row_of(code).status
+    if answer.code != status or code_of(answer) != code:
+        raise Violation(f"{what} fails with {status} ({code})", told(answer), answer)
 
 
 def bootstrap(**changes: Any) -> BootstrapConfig:

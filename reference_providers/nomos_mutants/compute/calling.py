@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 from nomos_contracts.embodiment import Embodiment
@@ -78,19 +78,9 @@ class _Attributes(dict[str, FunctionSpec]):
         return FunctionSpec(lambda _args, _context: key, optional=("provider_id",))
 
 
-class _Inheriting(ServedInterface):
-    def interfaces(self) -> Mapping[str, Mapping[str, FunctionSpec]]:
-        """Return the functions and whatever else there is."""
-        return {name: _Attributes(functions) for name, functions in super().interfaces().items()}
+class _Arguments(dict[str, FunctionSpec]):
+    """Takes the name of a function for an argument."""
 
-
-class _Misnaming(ServedInterface):
-    def interfaces(self) -> Mapping[str, Mapping[str, FunctionSpec]]:
-        """Return functions that look for themselves."""
-        return {name: _Strict(functions) for name, functions in super().interfaces().items()}
-
-
-class _Strict(dict[str, FunctionSpec]):
     def get(self, key: str, default: Any = None) -> Any:
         """Find it.
 
@@ -100,6 +90,24 @@ class _Strict(dict[str, FunctionSpec]):
         if key not in self:
             raise ProviderError(f"{key}: no such function", "INVALID_SPEC")
         return self[key]
+
+
+class _Finding(ServedInterface):
+    """Looks functions up in a table of another kind."""
+
+    table: ClassVar[type[dict[str, FunctionSpec]]]
+
+    def interfaces(self) -> Mapping[str, Mapping[str, FunctionSpec]]:
+        """Return the functions in such tables."""
+        return {name: self.table(functions) for name, functions in super().interfaces().items()}
+
+
+class _Inheriting(_Finding):
+    table = _Attributes
+
+
+class _Misnaming(_Finding):
+    table = _Arguments
 
 
 class _Late(ServedInterface):

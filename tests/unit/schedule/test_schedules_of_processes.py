@@ -121,8 +121,10 @@ def test_a_binary_that_answers_three_percent_wrongly_is_convicted_as_a_failure_o
 ):
     with pytest.raises(Violation) as caught:
         check(host, folder, script(folder, WAVERER))
-    # A wrong answer that may be right where another configuration is in force shows by the right one after it.
-    assert (caught.value.answers[-1].method, caught.value.answers[-1].code) == ("Fetch", "OK")
+    answers = caught.value.answers
+    assert (answers[-1].method, answers[-1].code) == ("Fetch", "OK")
+    # The last one may be the right one, after a wrong one that another configuration would allow.
+    assert any(answer.value == "wrong" for answer in answers)
     assert caught.value.evidence["fails"].endswith(" of 10")
     assert not any(provider.alive() for provider in host.providers.values())
 
