@@ -23,6 +23,7 @@ from pytest_nomos.host.announcement import AnnouncementParser
 from pytest_nomos.host.cancellation import Cancel
 from pytest_nomos.host.output import LogFile, Output
 from pytest_nomos.host.reaping import ReaperError, Reaping
+from pytest_nomos.host.starving import lengthened
 
 CHUNK: Final = 64 * 1024
 CANCEL_POLL: Final = 0.05
@@ -253,10 +254,15 @@ class ProviderProcess:
         """Wait for a complete first line, the end of stdout, the end of the process, *cancel*, or *timeout* seconds.
 
         What was seen stands in `parser`, `exit` and `stdout_open` afterwards; of an end of stdout and an end of the
-        process both have been given time to show.
+        process both have been given time to show. How busy this machine is says nothing about a provider, so the time
+        for which it was ready to run and found no processor free does not count.
         """
         deadline = self.started + timeout
-        self.wait_until(lambda: self._settled() or not self._stdout_open, deadline, cancel)
+        while not self.wait_until(lambda: self._settled() or not self._stdout_open, deadline, cancel):
+            later = self.started + lengthened(timeout, self.members())
+            if later <= deadline or (cancel is not None and cancel.is_set()):
+                break
+            deadline = later
         if self.parser.result is None and (self._exit is not None or not self._stdout_open):
             settle = min(time.monotonic() + SETTLE, deadline + SETTLE)
             self.wait_until(

@@ -45,6 +45,9 @@ class Ran:
 
 Runner = Callable[..., Ran]
 
+HANGS = 600
+"""Seconds after which a run hangs; a whole contract takes one minute, three where the machine has other work."""
+
 
 @pytest.fixture
 def author(tmp_path: Path) -> Runner:
@@ -58,7 +61,7 @@ def author(tmp_path: Path) -> Runner:
             env=clean | (env or {}),
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=HANGS,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr, tmp_path)

@@ -37,6 +37,7 @@ from nomos_contracts.compute.sandbox import Execution
 from nomos_contracts.compute.scripts import parse
 from nomos_contracts.compute.texts import plain_text
 from nomos_contracts.contract import Contract
+from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Violation, shorten
 
@@ -49,7 +50,7 @@ STARTERS: Final = r"(at|crontab|docker|initctl|podman|rc-service|rc-update|servi
 OTHER_RUNS: Final = r"fetched-file .*(check|config|enrol|env|help|install|regist|verify|version)"
 """How an agent is run that does not do its work yet, or is told where the variables stand."""
 
-NAMES: Final = ("constructor", "__proto__", "toString", "hasOwnProperty", "a", "A", "_x", "length", "N" * 100)
+NAMES: Final = (*INHERITED, "a", "A", "_x", "length", "N" * 100)
 """Names of variables that are something else in a language, or differ in little."""
 RESERVED: Final = {"UID": "4711", "EUID": "4712"}
 """Variables that bash lets nobody set: whoever exports them there ends the script."""

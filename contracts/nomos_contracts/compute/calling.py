@@ -14,9 +14,9 @@ from nomos_contracts.compute.interface import CORE, INTERFACE, CreateSnapshotOpt
 from nomos_contracts.compute.malformed import adopt
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spot import price_of
-from nomos_contracts.compute.taxonomy import INHERITED
 from nomos_contracts.contract import Contract
 from nomos_contracts.faces import WireFace, interface_in
+from nomos_contracts.inherited import INHERITED
 from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, Starter, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
@@ -26,7 +26,7 @@ NOWHERE: Final = "nomos_no_such"
 """A name that no function and no interface has."""
 
 UNKNOWN: Final = (
-    *((INTERFACE.name, name) for name in (NOWHERE, *INHERITED, "__init__", "__dict__")),
+    *((INTERFACE.name, name) for name in (NOWHERE, *INHERITED)),
     *((name, "list") for name in (NOWHERE, *INHERITED, "config")),
     ("", NOWHERE),
 )

@@ -128,8 +128,8 @@ class DeclaredFlagContract(Contract):
             for _ in range(TIMES):
                 for method, arguments in spot_calls(fleet).items():
                     answer = nomos_provider.invoke(method, **arguments)
-                    if method == "request_spot_instance" and answer.ok:
-                        fleet.follow(answer.value.request_id)
+                    if method == "request_spot_instance":
+                        fleet.followed(answer)
                     expect_supported(answer, "spot", method)
 
     @clause("CMP-FLAG-103")
@@ -221,21 +221,17 @@ class DeclaredFlagContract(Contract):
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             calls = spot_calls(fleet, interruption_behavior=InterruptionBehavior.HIBERNATE)
             for _ in range(TIMES):
-                answer = nomos_provider.invoke("request_spot_instance", **calls["request_spot_instance"])
-                if answer.ok:
-                    fleet.follow(answer.value.request_id)
+                asked = nomos_provider.invoke("request_spot_instance", **calls["request_spot_instance"])
+                answer = fleet.followed(asked)
                 expect_supported(answer, "hibernation", "a spot request that hibernates")
             # Whether there are requests that persist is no matter of this flag.
             answers = [
-                nomos_provider.invoke("request_spot_instance", **call["request_spot_instance"])
+                fleet.followed(nomos_provider.invoke("request_spot_instance", **call["request_spot_instance"]))
                 for call in (
                     spot_calls(fleet, request_type=SpotRequestType.PERSISTENT, interruption_behavior=behavior)
                     for behavior in (InterruptionBehavior.TERMINATE, InterruptionBehavior.HIBERNATE)
                 )
             ]
-            for answer in answers:
-                if answer.ok:
-                    fleet.follow(answer.value.request_id)
             if code_of(answers[0]) != REFUSED:
                 expect_supported(answers[1], "hibernation", "a persistent spot request that hibernates")
 

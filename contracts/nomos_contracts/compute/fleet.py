@@ -246,6 +246,12 @@ class Fleet:
         """Take in whatever instance comes of a spot request; nothing comes of it after the check."""
         self._requests.append(request_id)
 
+    def followed(self, answer: Answer) -> Answer:
+        """Return *answer* to a spot request, which is followed if it was accepted."""
+        if answer.ok:
+            self.follow(answer.value.request_id)
+        return answer
+
     def nobody(self, instance_id: str) -> str:
         """Return an id of the shape of *instance_id* that no instance of the account has."""
         there = {one.id for one in self.shown(ListFilter(include_terminated=True))} | set(self.ids)

@@ -21,6 +21,7 @@ from nomos_contracts.compute.interface import (
 )
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.contract import Contract
+from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Blocked, Violation, shorten
 
@@ -160,7 +161,9 @@ class HookContract(Contract):
             " health_check",
             f"health_check_{nomos_random.getrandbits(32):08x}",
             # What maps, objects and the provider itself have without anybody having put it there.
-            *("__class__", "__init__", "__proto__", "constructor", "toString", "hasOwnProperty", "list", "on_startup"),
+            *INHERITED,
+            "list",
+            "on_startup",
             "ü" * 50,
         ]
         health = _health()

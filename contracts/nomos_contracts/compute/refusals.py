@@ -80,10 +80,7 @@ def refusals(fleet: Fleet) -> Iterator[Answer]:
             SpotOptions(fleet.options(spec=nobody), max_spot_price=1e-9),
             SpotOptions(fleet.options(), max_spot_price=-1.0),
         ):
-            answer = provider.invoke("request_spot_instance", options=options)
-            if answer.ok:
-                fleet.follow(answer.value.request_id)
-            yield answer
+            yield fleet.followed(provider.invoke("request_spot_instance", options=options))
 
 
 def refusals_of_life(fleet: Fleet) -> Iterator[Answer]:

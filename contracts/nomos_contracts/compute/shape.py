@@ -121,11 +121,9 @@ class ShapeContract(Contract):
         provider = fleet.provider
         prices = self._fits(provider.invoke("get_spot_prices", spec=fleet.samples.spec))
         price = prices.value[0].price * 2 if prices.ok and prices.value else 1000.0
-        request = self._fits(
-            provider.invoke("request_spot_instance", options=SpotOptions(fleet.options(), max_spot_price=price))
-        )
+        options = SpotOptions(fleet.options(), max_spot_price=price)
+        request = fleet.followed(self._fits(provider.invoke("request_spot_instance", options=options)))
         if request.ok:
-            fleet.follow(request.value.request_id)
             self._fits(provider.invoke("cancel_spot_request", request_id=request.value.request_id))
 
     @clause("CMP-SHAPE-002")

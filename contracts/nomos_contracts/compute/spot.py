@@ -51,10 +51,7 @@ def price_of(fleet: Fleet) -> float:
 def ask(fleet: Fleet, price: float, **changes: Any) -> Answer:
     """Ask for a spot instance, with *changes* to its spawn; what comes of it belongs to the fleet."""
     options = SpotOptions(fleet.options(**changes), max_spot_price=price)
-    answer = shaped(fleet.provider.invoke("request_spot_instance", options=options))
-    if answer.ok:
-        fleet.follow(answer.value.request_id)
-    return answer
+    return fleet.followed(shaped(fleet.provider.invoke("request_spot_instance", options=options)))
 
 
 def fulfilled(fleet: Fleet, request: str, seconds: float) -> ProviderInstance | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from nomos_contracts.compute.fleet import ENDED, Fleet, shaped, told
 from nomos_contracts.compute.interface import InstanceStatus, ListFilter, ProviderInstance
+from nomos_contracts.inherited import INHERITED
 from nomos_contracts.violation import Blocked, Violation, shorten
 
 Tags = Mapping[str, str]
@@ -79,9 +80,7 @@ def with_odd(stock: Stock) -> Stock:
         "long": mark + "v" * 90,
         "Kind/of.a_thing": f"a/b.c_d {mark}",
         "cafe\u0301": "e\u0301",
-        "__proto__": mark,
-        "constructor": mark,
-        "toString": mark,
+        **dict.fromkeys(INHERITED, mark),
         "number": "007",
         "pair": "a=1,b:2",
     }

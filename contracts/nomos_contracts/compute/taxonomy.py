@@ -18,15 +18,13 @@ from nomos_contracts.compute.refusals import refusals, refusals_of_life, refused
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.secrets import secret_answers, shows_secret
 from nomos_contracts.contract import Contract
+from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Violation, shorten
 from nomos_proto.errors import row_of
 
 LONG = 300
 """Seconds to wait from which on it is looked at twice: a third of a second, if they were milliseconds."""
-
-INHERITED = ("constructor", "__proto__", "toString", "hasOwnProperty", "__class__")
-"""Names that an object has before anything is put into it."""
 
 SOME = ("capacity", "auth", "rate_limit")
 """Provocations from which it shows how a provider makes its errors."""

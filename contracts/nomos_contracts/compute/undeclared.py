@@ -179,9 +179,9 @@ class UndeclaredFlagContract(Contract):
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             for kind, others in ((SpotRequestType.ONE_TIME, ()), (SpotRequestType.PERSISTENT, ("INVALID_SPEC",))):
                 calls = spot_calls(fleet, request_type=kind, interruption_behavior=InterruptionBehavior.HIBERNATE)
-                answer = nomos_provider.invoke("request_spot_instance", **calls["request_spot_instance"])
-                if answer.ok:
-                    fleet.follow(answer.value.request_id)
+                answer = fleet.followed(
+                    nomos_provider.invoke("request_spot_instance", **calls["request_spot_instance"])
+                )
                 if "spot" not in nomos_provider.capabilities and code_of(answer) != REFUSED:
                     raise NotApplicable("the provider does not declare spot either")
                 expect_refused(answer, "hibernation", f"a {kind.value} spot request that hibernates", *others)

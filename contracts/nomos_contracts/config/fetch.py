@@ -25,6 +25,7 @@ from nomos_contracts.config.probes import (
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
 from nomos_contracts.config.spellings import folds_names, respelled
 from nomos_contracts.contract import Contract
+from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, expect_code, shorten
 
@@ -57,9 +58,6 @@ Question = tuple[Segments, str]
 """A path, and in words why it is asked for."""
 
 REFUSALS = ("INVALID_ARGUMENT", "NOT_FOUND")
-
-PROPERTIES = ("__proto__", "constructor", "toString", "valueOf", "hasOwnProperty", "__class__", "__dict__", "__len__")
-"""Names that objects of some language answer to although no data holds them."""
 
 
 def missing_paths(samples: ConfigSamples, random: Random) -> Iterator[Question]:
@@ -233,7 +231,7 @@ class FetchContract(Contract):
         indexes = [path for path in _no_indexes(nomos_samples) if path not in known]
         for path, answer in zip(indexes, fetch_all(nomos_provider, indexes), strict=True):
             expect_refused(answer, REFUSALS, path, "what follows the name is no index")
-        roots = [(name,) for name in PROPERTIES]
+        roots = [(name,) for name in INHERITED]
         for path, answer in zip(roots, fetch_all(nomos_provider, roots), strict=True):
             expect_refused(answer, REFUSALS, path, "a property of objects is no data")
 
@@ -341,7 +339,7 @@ def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
             for name in (segment + blank, blank + segment):
                 yield (*path[:position], name, *path[position + 1 :])
     below = as_map(sample.value)
-    yield from ((*path, name) for name in PROPERTIES if name not in (below or ()))
+    yield from ((*path, name) for name in INHERITED if name not in (below or ()))
     if below is not None:
         yield from ((*path, key + tail) for key in list(below)[:2])
     elif as_list(sample.value) is None:

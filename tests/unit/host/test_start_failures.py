@@ -4,9 +4,11 @@ import errno
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -379,3 +381,46 @@ def test_a_file_that_is_being_written_is_waited_for_a_moment(fails: Fails, host:
     writer = binary.open("ab")
     threading.Timer(0.25, writer.close).start()
     assert fails(Launch((str(binary), "1000")), QUICK).failure is StartFailure.SILENT
+
+
+BURN = """
+import os, time
+os.sched_setaffinity(0, {{{cpu}}})
+end = time.process_time() + {seconds}
+while time.process_time() < end:
+    pass
+"""
+
+
+@pytest.fixture
+def one_processor() -> Iterator[int]:
+    """A processor for which many others compete as long as the test runs."""
+    cpu = min(os.sched_getaffinity(0))
+    hogs = [subprocess.Popen([sys.executable, "-c", BURN.format(cpu=cpu, seconds=60)]) for _ in range(6)]
+    yield cpu
+    for hog in hogs:
+        hog.kill()
+        hog.wait()
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not tell who starves")
+def test_a_busy_machine_is_not_held_against_a_provider(
+    host: ProviderHost, one_processor: int, python: Callable[[str], Launch]
+) -> None:
+    work = BURN.format(cpu=one_processor, seconds=0.45)  # two seconds are enough for that, not for seven times that
+    result = host.start(python(work + SERVE + "time.sleep(60)"), "target", limits=Limits(announce=2, connect=1))
+    # What it announced was reached, although there is nothing behind it.
+    assert result.error is not None
+    assert result.error.failure is not StartFailure.SILENT, result.error.message
+    assert result.error.elapsed > 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not tell who starves")
+def test_a_busy_machine_is_no_excuse_for_a_provider_that_sleeps(
+    host: ProviderHost, one_processor: int, python: Callable[[str], Launch]
+) -> None:
+    idle = BURN.format(cpu=one_processor, seconds=0) + "time.sleep(20)"
+    result = host.start(python(idle + SERVE), "target", limits=Limits(announce=3))
+    assert result.error is not None
+    assert result.error.failure is StartFailure.SILENT
+    assert result.error.elapsed < 12
