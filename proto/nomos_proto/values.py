@@ -25,11 +25,24 @@ class UnencodableError(ProviderError):
         self.path = tuple(path)
 
 
+class Kindless:
+    """The type of `KINDLESS`."""
+
+    def __repr__(self) -> str:
+        """Say what it is, for reports."""
+        return "a value without a kind"
+
+
+KINDLESS: Final = Kindless()
+"""Stands for a Value of which no kind is set. Nobody may send one; here is what tries whether it is refused."""
+
+
 def to_value(value: Any, *, allow_nonfinite: bool = True) -> provider_pb2.Value:
     """Return *value* as a message.
 
     Args:
-        value: None, bool, int, float, str, bytes, an aware datetime, or lists and string-keyed maps of these.
+        value: None, bool, int, float, str, bytes, an aware datetime, or lists and string-keyed maps of these;
+            `KINDLESS` for a message in which nothing is set.
         allow_nonfinite: whether NaN and infinities may pass (a double can hold them, JSON cannot).
 
     Raises:
@@ -85,7 +98,7 @@ def _fill_scalar(message: provider_pb2.Value, value: Any, path: tuple[str | int,
         since = value - _EPOCH
         message.timestamp_value.seconds = since // timedelta(seconds=1)
         message.timestamp_value.nanos = since % timedelta(seconds=1) // timedelta(microseconds=1) * 1000
-    else:
+    elif value is not KINDLESS:
         raise UnencodableError(f"{type(value).__name__} has no place in a Value", path)
 
 

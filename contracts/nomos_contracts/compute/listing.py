@@ -126,7 +126,10 @@ class ListContract(Contract):
                     shown = next((each for each in fleet.shown() if each.id == wanted), None)
                     if got is None or shown is None:
                         return "one of them knows it, the other does not"
-                    return difference(got, shown) or ("" if got.status is shown.status else f"{got} and {shown}")
+                    if got.status is not shown.status:
+                        return f"{got} and {shown}"
+                    # Both have had time: what the one knows, the other does not lack.
+                    return difference(got, shown, complete=True)
 
                 if not fleet.poll(fleet.settle, _quiet, agreed):
                     raise Violation(f"get and list agree about {one.id}", agreed(), *nomos_provider.answers[-2:])

@@ -34,7 +34,8 @@ from nomos_contracts.functions import Method
 from nomos_contracts.hints import Hint, choices_of, fields_of, is_record
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import NotApplicable
-from nomos_proto.kinds import is_map
+from nomos_proto.kinds import is_list, is_map
+from nomos_proto.values import KINDLESS
 
 GATES: Final[Mapping[str, str]] = {
     "region": "multi_region",
@@ -95,6 +96,8 @@ def malformed(
     """
     yield "unknown_argument", "an unknown argument", {**plain, "unknown_argument": 1}
     seen: set[Any] = set()
+    for where, part in _kindless(plain, ""):
+        yield where, "a value without a kind", part
     for name, parameter in method.parameters.items():
         if parameter.required:
             left = {key: item for key, item in plain.items() if key != name}
@@ -111,8 +114,22 @@ def malformed(
             yield where, what, {**plain, name: spoiled}
 
 
+def _kindless(plain: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Yield *plain* with one value in it that says nothing, for each that stands in it; of a list for its last item."""
+    if is_map(plain):
+        for key, item in plain.items():
+            place = f"{where}.{key}".removeprefix(".")
+            for at, part in ((place, KINDLESS), *_kindless(item, place)):
+                yield at, {**plain, key: part}
+    elif is_list(plain) and plain:
+        place = f"{where}[{len(plain) - 1}]"
+        for at, part in ((place, KINDLESS), *_kindless(plain[-1], place)):
+            yield at, [*plain[:-1], part]
+
+
 def _wrong(hint: Hint, where: str, gated: Collection[str]) -> Iterator[tuple[str, str, Any]]:
     """Yield wrong values where there was none."""
+    yield where, "a value without a kind", KINDLESS
     least = example(hint, full=False)
     yield from spoilt(hint, least, where, set())
     yield from _absent(hint, least, where, gated)
@@ -133,7 +150,7 @@ def _absent(hint: Hint, plain: Any, where: str, gated: Collection[str]) -> Itera
             yield at, what, {**plain, name: part}
 
 
-def answers(fleet: Fleet, provider: WireFace) -> Iterator[tuple[str, str, str, Answer]]:
+def malformed_answers(fleet: Fleet, provider: WireFace) -> Iterator[tuple[str, str, str, Answer]]:
     """Make all these calls; yields method, place, what was wrong there, and the answer."""
     gated = [name for name, flag in GATES.items() if flag not in provider.capabilities]
     for method, plain in good_arguments(fleet):
@@ -174,5 +191,5 @@ class MalformedContract(Contract):
         if not isinstance(nomos_provider, WireFace):
             raise NotApplicable("in this process arguments are objects of the interface's own classes")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            for method, where, what, answer in answers(fleet, nomos_provider):
+            for method, where, what, answer in malformed_answers(fleet, nomos_provider):
                 expect_failure(answer, "INVALID_SPEC", f"{method} with {where}: {what}")

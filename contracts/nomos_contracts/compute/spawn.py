@@ -23,11 +23,17 @@ CONSTANT = ("id", "spec", "created_at", "is_spot", "region", "spot_request_id")
 """Fields that never change; those that are not known yet may be absent at first."""
 
 
-def difference(first: ProviderInstance, second: ProviderInstance) -> str:
-    """Return the first constant field in which two views of one instance differ, in words; empty where none does."""
+def difference(first: ProviderInstance, second: ProviderInstance, *, complete: bool = False) -> str:
+    """Return the first constant field in which two views of one instance differ, in words; empty where none does.
+
+    Args:
+        first: the one view.
+        second: the other.
+        complete: whether a field that is absent differs from one that is there.
+    """
     for name in CONSTANT:
         left, right = getattr(first, name), getattr(second, name)
-        if left is not None and right is not None and left != right:
+        if left != right and (complete or (left is not None and right is not None)):
             return f"{name} was {shorten(left)} and is {shorten(right)}"
     return ""
 

@@ -13,11 +13,13 @@ from nomos_contracts.compute.fleet import Configured, Fleet, code_of, expect_tax
 from nomos_contracts.compute.hostile import hostile_answers, hostile_spawns
 from nomos_contracts.compute.interface import ERROR_CODES
 from nomos_contracts.compute.leftovers import Leftovers
+from nomos_contracts.compute.malformed import malformed_answers
 from nomos_contracts.compute.provoked import all_provoked, shrinks, waits
 from nomos_contracts.compute.refusals import refusals, refusals_of_life, refused_start
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.secrets import secret_answers, shows_secret
 from nomos_contracts.contract import Contract
+from nomos_contracts.faces import WireFace
 from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
 from nomos_contracts.violation import Violation, shorten
@@ -117,12 +119,14 @@ class ErrorContract(Contract):
         nomos_random: Random,
         nomos_configured: Configured,
     ) -> None:
-        """The same name in each."""
+        """The same name in each, also where the arguments cannot be read."""
         seen: list[Answer] = list(all_provoked(nomos_configured, nomos_samples, nomos_target, nomos_random, *SOME))
         seen += refused_start(nomos_configured, nomos_samples)
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             # A method that is not there fails before the provider is asked.
             seen += (one for one in refusals(fleet) if nomos_provider.offers(one.method))
+            if isinstance(nomos_provider, WireFace):
+                seen += (answer for *_, answer in malformed_answers(fleet, nomos_provider))
         names = {str(one.details.get("provider")): one for one in seen if code_of(one)}
         for name, answer in names.items():
             if name in {"", "None"}:

@@ -48,6 +48,15 @@ class OtherTime(Filtered):
         return [replace(one, created_at=one.created_at + 5000) for one in found]
 
 
+@mutant("CMP-LIST-002", "lean", defect="list leaves out the region, which get knows")
+class LeanList(Filtered):
+    """Reads what the vendor's list has, which is less."""
+
+    def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
+        """Drop the regions."""
+        return [replace(one, region=None) for one in found]
+
+
 @mutant("CMP-LIST-002", "stranger", defect="list shows an instance that get does not know")
 class ShowsStranger(Filtered):
     """Remembers one that somebody has removed."""

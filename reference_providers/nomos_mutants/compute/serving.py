@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest.mock import patch
 
 from nomos_contracts.compute.interface import BootstrapConfig, InstanceStatus, NetworkConfig, SpawnOptions
 from nomos_contracts.embodiment import Embodiment
@@ -16,6 +17,8 @@ from nomos_mutants.functions import function_mutant
 from nomos_proto.errors import ProviderError
 from nomos_proto.kinds import is_map
 from nomos_proto.provider import CallContext
+from nomos_proto.v2.provider_pb2 import Value
+from nomos_proto.values import from_value
 
 
 class _Reading(ServedInterface):
@@ -81,6 +84,29 @@ class _Quoting(_Reading):
         return given
 
 
+class _Absent(ServedInterface):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        patch("nomos_proto.calls.from_args", self.given).start()
+
+    @classmethod
+    def given(cls, args: Mapping[str, Value]) -> dict[str, Any]:
+        """Read what says something."""
+        return {name: cls._read(value) for name, value in args.items() if value.WhichOneof("kind")}
+
+    @classmethod
+    def _read(cls, value: Value) -> Any:
+        return cls.given(value.map_value.fields) if value.HasField("map_value") else from_value(value)
+
+
+class _Another(_Reading):
+    def options(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Refuse a text for a number before anybody else does."""
+        if isinstance(given.get("disk_size_gb"), str):
+            raise ProviderError("options.disk_size_gb: must be a number", "INVALID_SPEC", provider="reader")
+        return given
+
+
 class _Nulling(ServedInterface):
     def _runner(self, method: Method) -> Callable[[Mapping[str, Any], CallContext], Any]:
         run = super()._runner(method)
@@ -129,6 +155,18 @@ class DropsNestedFields(Original):
 )
 class TakesInfinity(Original):
     """Looks at the kind of a number alone."""
+
+
+@function_mutant("compute", "CMP-SHAPE-003", "kind", defect="a value without a kind is absent", served=_Absent)
+class TakesNothing(Original):
+    """Asks each value for the kind that it wants."""
+
+
+@function_mutant(
+    "compute", "CMP-ERROR-004", "read", defect="what cannot be read is refused under another name", served=_Another
+)
+class NamesReader(Original):
+    """Has a part of its own that reads."""
 
 
 @function_mutant(

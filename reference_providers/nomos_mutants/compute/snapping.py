@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -100,6 +101,39 @@ class DeletesOnce(Original):
         if snapshot_id.startswith("snap-") and snapshot_id not in {one.id for one in self.cloud.snapshots()}:
             raise ProviderError("it is being deleted", "INVALID_STATE", provider=self.name)
         await super().delete_snapshot(snapshot_id)
+
+
+class _Obliging(Original):
+    """Deletes by something else than the id, too."""
+
+    async def named(self, text: str) -> str | None:
+        """Return the id of the snapshot that *text* is taken to mean."""
+        raise NotImplementedError
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """Guess what is meant."""
+        await super().delete_snapshot(await self.named(snapshot_id) or snapshot_id)
+
+
+@mutant("CMP-SNAP-002", "name", defect="delete_snapshot takes a name, too")
+class DeletesByName(_Obliging):
+    """Hands on what the vendor's command takes."""
+
+    async def named(self, text: str) -> str | None:
+        """Look by name."""
+        found = await self.get_snapshot_by_name(text) if "snapshots" in self.capabilities else None
+        return found.id if found else None
+
+
+@mutant("CMP-SNAP-002", "request", defect="delete_snapshot takes the request of a snapshot, too")
+class DeletesByRequest(_Obliging):
+    """Has one table for both."""
+
+    async def named(self, text: str) -> str | None:
+        """Look by request."""
+        with suppress(ProviderError):
+            return (await self.get_snapshot_status(text)).provider_snapshot_id
+        return None
 
 
 @mutant("CMP-SNAP-002", "unfinished", defect="delete_snapshot deletes what is not available yet as well")
