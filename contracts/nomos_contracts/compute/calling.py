@@ -26,8 +26,8 @@ NOWHERE: Final = "nomos_no_such"
 """A name that no function and no interface has."""
 
 UNKNOWN: Final = (
-    *((INTERFACE.name, name) for name in (NOWHERE, *INHERITED)),
-    *((name, "list") for name in (NOWHERE, *INHERITED, "config")),
+    *((INTERFACE.name, name) for name in (NOWHERE, "LIST", "List", "list ", " list", *INHERITED)),
+    *((name, "list") for name in (NOWHERE, "COMPUTE", "Compute", "compute ", " compute", *INHERITED, "config")),
     ("", NOWHERE),
 )
 """Interfaces and functions that no compute provider has; what is every object's own is no function."""
@@ -106,7 +106,7 @@ class CallingContract(Contract):
 
     @clause("CMP-CALL-001")
     def test_what_is_not_there_is_unimplemented(self, nomos_fresh: InterfaceProvider) -> None:
-        """Made-up names, and those that every object of some language has, for functions and interfaces."""
+        """Made-up names, nearly right ones, and those that every object of some language has."""
         provider = _wire(nomos_fresh)
         for interface, function in UNKNOWN:
             for arguments in ({}, {"provider_id": NOWHERE}):
@@ -128,6 +128,8 @@ class CallingContract(Contract):
                 raise Violation(expected, repr(after.value.get(name)), early, after)
         if missing := (first.names & set(CORE)) - before.names:
             raise Violation(f"Describe lists {', '.join(sorted(missing))} before Init", "it does not", early, after)
+        if streaming := sorted(name for name, streams, _ in first.functions if streams):
+            raise Violation("functions that answer through Call do not stream", ", ".join(streaming), after)
         self._callable(provider, first)
         again, later = _described(provider, "later")
         if again != first:

@@ -78,6 +78,14 @@ class _Attributes(dict[str, FunctionSpec]):
         return FunctionSpec(lambda _args, _context: key, optional=("provider_id",))
 
 
+class _Nearly(dict[str, FunctionSpec]):
+    """Takes a name that is nearly right for the right one."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Look without case and spaces."""
+        return super().get(key.strip().lower(), default)
+
+
 class _Arguments(dict[str, FunctionSpec]):
     """Takes the name of a function for an argument."""
 
@@ -104,6 +112,10 @@ class _Finding(ServedInterface):
 
 class _Inheriting(_Finding):
     table = _Attributes
+
+
+class _Lenient(_Finding):
+    table = _Nearly
 
 
 class _Misnaming(_Finding):
@@ -135,6 +147,16 @@ class _Growing(ServedInterface):
         used = getattr(self, "_calls", 0) > 8  # any number
         interfaces = tuple(replace(one, version="2") if used else one for one in found.interfaces)
         return replace(found, interfaces=interfaces)
+
+
+class _Streaming(ServedInterface):
+    def describe(self) -> ProviderInfo:
+        """Say of each function that it streams."""
+        found = super().describe()
+        streams = (
+            (one, tuple(replace(function, streaming=True) for function in one.functions)) for one in found.interfaces
+        )
+        return replace(found, interfaces=tuple(replace(one, functions=functions) for one, functions in streams))
 
 
 class _Empty(ServedInterface):
@@ -197,6 +219,11 @@ class CallsAttributes(Original):
     """Looks functions up on an object."""
 
 
+@function_mutant("compute", "CMP-CALL-001", "case", defect="names of functions match without case", served=_Lenient)
+class NearlyTheName(Original):
+    """Is kind to callers."""
+
+
 @function_mutant(
     "compute", "CMP-CALL-001", "code", defect="a function that is not there is an invalid argument", served=_Misnaming
 )
@@ -219,6 +246,13 @@ class ForgetsToList(Original):
 )
 class DescribesAnew(Original):
     """Changes its mind."""
+
+
+@function_mutant(
+    "compute", "CMP-CALL-002", "streaming", defect="Describe says of each function that it streams", served=_Streaming
+)
+class SaysItStreams(Original):
+    """Confuses what may wait with what streams."""
 
 
 @function_mutant("compute", "CMP-CALL-003", defect="Fetch answers null", served=_Empty)
