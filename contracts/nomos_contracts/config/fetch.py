@@ -23,14 +23,14 @@ from nomos_contracts.config.probes import (
     prefixes,
 )
 from nomos_contracts.config.samples import ConfigSamples, Segments, ValueSample
-from nomos_contracts.config.spellings import folds_names, respelled
+from nomos_contracts.config.spellings import collision, folds_names, respelled
 from nomos_contracts.contract import Contract
 from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import RunningProvider, TargetFacts
 from nomos_contracts.violation import Violation, expect_code, shorten
 
 NO_INDEX = (
-    *("[0]x", "[0", "[0]]", "[[0]", "[]", "[x]", "[0x0]", "[0.0]", "[0,1]", "x[0]", "[0]/", "[0]."),
+    *("[0]x", "[0", "[0]]", "[[0]", "[]", "[-1]", "[x]", "[0x0]", "[0.0]", "[0,1]", "x[0]", "[0]/", "[0]."),
     *(f"[{2**32}]", f"[{2**64}]"),
 )
 """What may follow a name and resembles an index, but leads to no element; no list is as long as the last two say.
@@ -216,10 +216,16 @@ class FetchContract(Contract):
     ) -> None:
         """A name that happens to exist may have a value of its own, but not the value of the one it resembles."""
         samples = plain_samples(nomos_samples)
-        known = {sample.path for sample in nomos_samples.values}
+        known = {sample.path[:depth] for sample in nomos_samples.values for depth in range(1, len(sample.path) + 1)}
         folded = folds_names()
         for sample in samples:
+            nomos_provider.fetch(sample.path)  # so that a cache has it whose keys may collide
             strict = [path for path in _unlike(sample, nomos_random) if path not in known]
+            near = [path for path in _blanks(sample) if path not in known]
+            for path, answer in zip(near, fetch_all(nomos_provider, near), strict=True):
+                if answer.code not in REFUSALS and (not answer.ok or gives(answer, sample.value)):
+                    expected = f"Fetch of {shorten(list(path))} does not answer for {list(sample.path)}"
+                    raise Violation(expected, answer.summary, answer)
             for path, answer in zip(strict, fetch_all(nomos_provider, strict), strict=True):
                 expect_refused(answer, REFUSALS, path, f"only {list(sample.path)} exists")
             for paths in respelled(sample, folded=folded):
@@ -231,7 +237,7 @@ class FetchContract(Contract):
         indexes = [path for path in _no_indexes(nomos_samples) if path not in known]
         for path, answer in zip(indexes, fetch_all(nomos_provider, indexes), strict=True):
             expect_refused(answer, REFUSALS, path, "what follows the name is no index")
-        roots = [(name,) for name in INHERITED]
+        roots = [(name,) for name in INHERITED if (name,) not in known]
         for path, answer in zip(roots, fetch_all(nomos_provider, roots), strict=True):
             expect_refused(answer, REFUSALS, path, "a property of objects is no data")
 
@@ -324,7 +330,8 @@ def _roundabout(samples: ConfigSamples, name: str) -> Iterator[Segments]:
             yield (*prefix, *out, *path)
             yield (*prefix, "/".join([*out, *path]))
             yield (*prefix, "/".join([*out, path[0]]), *path[1:])
-            yield (*prefix, "/".join([*out[1:], *path]))
+            if path[1:] or out[1:]:
+                yield (*prefix, "/".join([*out[1:], *path]))
 
 
 def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
@@ -335,9 +342,8 @@ def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
         names += [form.replace("{name}", segment).replace("{tail}", tail) for form in ADDED]
         for name in names:
             yield (*path[:position], name, *path[position + 1 :])
-        for blank in BLANKS:
-            for name in (segment + blank, blank + segment):
-                yield (*path[:position], name, *path[position + 1 :])
+        if len(segment) > 1:
+            yield (*path[:position], collision(segment), *path[position + 1 :])
     below = as_map(sample.value)
     yield from ((*path, name) for name in INHERITED if name not in (below or ()))
     if below is not None:
@@ -345,6 +351,14 @@ def _unlike(sample: ValueSample, random: Random) -> Iterator[Segments]:
     elif as_list(sample.value) is None:
         yield from ((*path, name) for name in ("length", "0", "value", path[-1]))
         yield (*path, *path)
+
+
+def _blanks(sample: ValueSample) -> Iterator[Segments]:
+    """Yield paths that differ from that of *sample* in what is easily trimmed off; they may exist."""
+    for position, segment in enumerate(sample.path):
+        for blank in BLANKS:
+            for name in (segment + blank, blank + segment):
+                yield (*sample.path[:position], name, *sample.path[position + 1 :])
 
 
 def _no_indexes(samples: ConfigSamples) -> Iterator[Segments]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 
 from nomos_contracts.clause import clause
 from nomos_contracts.config.documents import asked, told
@@ -27,6 +28,9 @@ PINGS = 40
 
 LONG_INIT = 1.0
 """Seconds from which on an Init is long."""
+
+SLOW = 8
+"""Slow Fetches that run beside Health; callers come in dozens."""
 
 BESIDE_FETCH = 1.5
 """Seconds for a Health beside a running Fetch; a slow path takes two at least."""
@@ -175,16 +179,17 @@ class PingContract(Contract):
     def test_answers_while_a_fetch_is_running(
         self, nomos_fresh: RunningProvider, nomos_spawn: Starter, nomos_samples: ConfigSamples
     ) -> None:
-        """Several pings, and the slow Fetch is still running after the last of them; then all over one connection."""
+        """Several pings beside eight slow Fetches, some of which run after the last; then all over one connection."""
         initialised(nomos_fresh)
+        slow = list(islice(cycle(nomos_samples.slow), max(SLOW, len(nomos_samples.slow))))
         failed: list[Answer] = []
         for _ in range(3):
-            pings, over = _beside(nomos_fresh, nomos_samples.slow)
+            pings, over = _beside(nomos_fresh, slow)
             for answer in over:
                 if answer.code not in {"DEADLINE_EXCEEDED", "CANCELLED", "UNAVAILABLE"} and answer.elapsed < 1.0:
                     raise Blocked("sample:slow", f"Fetch of {asked(answer)} is not slow: {answer.summary}")
             failed = [ping for ping in pings if not ping.ok]
-            if not failed and len(over) == len(nomos_samples.slow):
+            if not failed and len(over) == len(slow):
                 failed = pings[-1:]
             if not failed:
                 break

@@ -21,7 +21,7 @@ from nomos_contracts.config.samples import ConfigSamples, ValueSample
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import running
 from nomos_contracts.provider import Answer, RunningProvider, Starter
-from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok
+from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok, shorten
 from nomos_proto.v1 import provider_pb2
 
 BROKEN_MESSAGE = b"\x0a\x05ab"
@@ -61,9 +61,16 @@ class InitContract(Contract):
 
     @clause("CFG-INIT-007")
     def test_uses_the_alias_for_nothing_but_its_name(
-        self, nomos_fresh: RunningProvider, nomos_provider: RunningProvider, nomos_samples: ConfigSamples
+        self,
+        nomos_fresh: RunningProvider,
+        nomos_provider: RunningProvider,
+        nomos_spawn: Starter,
+        nomos_samples: ConfigSamples,
     ) -> None:
-        """An alias equal to the first segment of a path neither hides nor moves anything."""
+        """One equal to the first segment of a path neither hides nor moves anything; nor does any other.
+
+        Each in a process of its own, since a second Init may be refused.
+        """
         samples = plain_samples(nomos_samples)
         if not samples:
             raise NotApplicable("no sample path consists of plain names")
@@ -82,6 +89,10 @@ class InitContract(Contract):
                 raise Violation(
                     f"Fetch of {list(path)}, which begins with the alias, finds nothing", answer.summary, answer
                 )
+        for other in ALIASES:
+            provider = running(nomos_spawn())
+            expect_ok(provider.init(alias=other), f"the good configuration under the alias {shorten(other)}")
+            expect_like(provider, nomos_provider, nomos_samples, f"under the alias {shorten(other)}")
 
     @clause("CFG-INIT-010")
     def test_takes_every_scalar_as_a_string(
@@ -240,6 +251,9 @@ class ConcurrentInitContract(Contract):
                 expected = f"a Fetch during the first Inits answers FAILED_PRECONDITION or as usual, {usual.summary}"
                 raise Violation(expected, answer.summary, usual, answer)
 
+
+ALIASES = ("прод ü", "a.b-c", "x" * 300)
+"""Names that mean something elsewhere, or are no names there."""
 
 HOSTILE: tuple[Any, ...] = (
     None,

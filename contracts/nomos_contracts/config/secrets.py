@@ -60,7 +60,10 @@ def encodings(secret: str) -> Iterator[str]:
     yield data.hex().upper()
     yield data.hex(" ")
     yield data.hex(" ").upper()
-    yield " ".join(str(byte) for byte in data)
+    signed = [byte - 256 * (byte > 127) for byte in data]  # as a byte is in some languages
+    for between in (" ", ", ", ","):
+        yield from (between.join(map(str, numbers)) for numbers in (data, signed))
+        yield between.join(secret)
     if len(data) < ENOUGH:
         return  # too little is left of it in base64
     for before in range(3):

@@ -83,6 +83,17 @@ def wide_names() -> Iterator[str]:
                 yield character * times + "a" * ahead
 
 
+def collision(name: str) -> str:
+    """Return another name of the same hash in Java: 31 times a character and the next one, modulo 2^32.
+
+    Whoever keeps answers by the hash of a path gives the one for the other. *name* has two characters at least.
+    """
+    head, last, end = name[:-2], name[-2], name[-1]
+    # One more of the first is 31 less of the second; the other way round where that would leave what is printable.
+    step = 1 if ord(end) - 31 > ord(" ") else -1
+    return head + chr(ord(last) + step) + chr(ord(end) - 31 * step)
+
+
 def torn_character(message: str, path: Segments) -> str:
     """Return the part of a character that *message* shows of a name in *path*, empty where it shows whole ones only.
 
@@ -90,9 +101,11 @@ def torn_character(message: str, path: Segments) -> str:
     languages write code points below 256 in the same way, these stand for characters of the name.
     """
     names = "".join(path)
-    if "\ufffd" not in names:
-        wide = "".join(sorted({re.escape(c) for c in names if not c.isascii()}))
-        found = re.search(f"[{wide}]\ufffd|\ufffd[{wide}]", message) if wide else None
+    wide = "".join(sorted({re.escape(c) for c in names if not c.isascii()}))
+    # Some languages write a question mark for what no encoding has.
+    for replaced in ("\ufffd", "?"):
+        beside = re.escape(replaced)
+        found = re.search(f"[{wide}]{beside}|{beside}[{wide}]", message) if wide and replaced not in names else None
         if found:
             return repr(found[0])
     for run in re.findall(r"(?:\\x[0-9a-fA-F]{2})+", message):

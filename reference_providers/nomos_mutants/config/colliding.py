@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from nomos_mutants.mutant import mutant
 from nomos_mutants.original import Original
@@ -96,9 +96,11 @@ class SpoiledByCancel(Original):
 class HealthWaits(Original):
     """Has one lock for everything."""
 
+    places: ClassVar[int] = 1
+
     def __init__(self) -> None:
         super().__init__()
-        self._turn = threading.Lock()
+        self._turn = threading.BoundedSemaphore(self.places)
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Hold the lock."""
@@ -109,3 +111,10 @@ class HealthWaits(Original):
         """Want the lock."""
         with self._turn:
             return super().health()
+
+
+@mutant("CFG-HEALTH-009", "few", defect="Health waits while four Fetches run")
+class HealthWaitsForFour(HealthWaits):
+    """Has four threads for everything."""
+
+    places: ClassVar[int] = 4

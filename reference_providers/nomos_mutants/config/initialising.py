@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -149,6 +150,17 @@ class AliasIsFolder(Original):
         """Leave out the alias where a path begins with it, and find nothing under any other alias than the first."""
         alias = self.info().alias
         return super().fetch([alias, *path] if alias and alias != "settings" else path, context=context)
+
+
+@mutant("CFG-INIT-007", "letters", defect="an alias is refused that is no identifier")
+class PlainAliases(Original):
+    """Makes the name of a variable of it."""
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Look at its letters."""
+        if not re.fullmatch(r"[\w-]*", alias, re.ASCII):
+            raise ProviderError("alias: letters, digits, - and _ only", "INVALID_SPEC")
+        super().init(alias, config, source_file_path, context=context)
 
 
 @mutant("CFG-INIT-008", defect="an empty alias is taken")

@@ -54,11 +54,15 @@ class JoinsForItsCache(Original):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: dict[tuple[int, str], Any] = {}
+        self._kept: dict[tuple[int, str | int], Any] = {}
+
+    def key(self, path: Sequence[str]) -> str | int:
+        """Return the key of a path."""
+        return "|".join(path)
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Answer from the cache, which belongs to one configuration."""
-        key = (id(self.current()), "|".join(path))
+        key = (id(self.current()), self.key(path))
         if not path or any(fault(segment) for segment in path):
             return super().fetch(path, context=context)
         if key not in self._kept:
@@ -68,6 +72,21 @@ class JoinsForItsCache(Original):
             self._kept[key] = found
             return found
         return self._kept[key]
+
+
+@mutant("CFG-FETCH-010", "hash", defect="the key of its cache is the hash of the path")
+class HashesForItsCache(JoinsForItsCache):
+    """Computes hashes as Java does."""
+
+    def key(self, path: Sequence[str]) -> str | int:
+        """Return the hash of the names and their number."""
+        found = len(path)
+        for name in path:
+            own = 0
+            for character in name:
+                own = 31 * own + ord(character) & 0xFFFFFFFF  # 32 bits
+            found = 31 * found + own & 0xFFFFFFFF  # of these, too
+        return found
 
 
 @mutant("CFG-FETCH-010", "dots", defect="a name with dots that is not there is a path")

@@ -173,6 +173,24 @@ class LogsBytes(_Logged):
         return f"1a{value.encode().hex()}00"
 
 
+@mutant("CFG-SECRET-003", "bytes", defect="the bytes of each string that is fetched are logged as a list of numbers")
+class LogsNumbers(_Logged):
+    """Prints an array."""
+
+    def written(self, value: str) -> str:
+        """Write it as some languages show bytes, which have signs."""
+        return str([byte - 256 if byte > 127 else byte for byte in value.encode()])  # eight bits
+
+
+@mutant("CFG-SECRET-003", "letters", defect="the characters of each string that is fetched are logged as a list")
+class LogsCharacters(_Logged):
+    """Prints an array."""
+
+    def written(self, value: str) -> str:
+        """Write it as some languages show characters."""
+        return f"[{', '.join(value)}]"
+
+
 @mutant("CFG-SECRET-003", defect="each string that is fetched is logged")
 class LogsValues(_Logged):
     """Logs for debugging."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from nomos_contracts.clause import Level, clauses_of
+from nomos_contracts.config.fetch import malformed_paths
+from nomos_contracts.config.samples import ConfigSamples
 
 PROMISES_NEITHER = ("no-wildcard", "no-index")
 HABITS = [(), ("refuse-reinit", "refuse-unknown", "empty-path-refused"), ("keep-first", *PROMISES_NEITHER)]
@@ -81,6 +87,43 @@ def test_a_correct_provider_is_acquitted(target: Callable[..., Any], habits: tup
     cli_only = {"CFG-REINIT-003"} if "refuse-reinit" in habits else set()
     bad = [i for i, o in outcomes.items() if o in {"failed", "blocked"} and table[i].level is Level.MUST]
     assert set(bad) <= cli_only, judge.explained(bad)
+
+
+def test_names_that_only_resemble_something_may_exist(target: Callable[..., Any], data: Path, tmp_path: Path) -> None:
+    app = {
+        "name": "shop",
+        "name ": "of its own",
+        "name\u0301": "of its own, too",
+        "tags": ["a", "b"],
+        "tags[0]": "no element",
+        "constructor": {"team": "red"},
+    }
+    documents = {"name": "platform", "app": app, "constructor": {"team": "blue"}}
+    for name, document in documents.items():
+        text = json.dumps(document if isinstance(document, dict) else {"value": document})
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
+    values = [
+        {"path": ["app", "name"], "value": "shop"},
+        {"path": ["name", "value"], "value": "platform"},
+        {"path": ["app", "tags"], "value": ["a", "b"]},
+        {"path": ["constructor", "team"], "value": "blue"},
+        {"path": ["app", "constructor", "team"], "value": "red"},
+    ]
+    judge = target("no-index", "no-wildcard")
+    judge.config = {**judge.config, "directory": str(tmp_path)}
+    judge.samples = ConfigSamples.model_validate({"values": values})
+    outcomes = judge.judge("CFG-FETCH-004", "CFG-FETCH-010", "CFG-VALUE-001", "CFG-VALUE-010")
+    assert set(outcomes.values()) == {"passed"}, judge.explained(list(outcomes))
+
+
+@pytest.mark.parametrize("names", [("key", "a"), ("name",), ("a", "app"), ("x", "y", "zz")], ids="/".join)
+def test_a_malformed_path_holds_a_segment_that_is_no_name(names: tuple[str, ...]) -> None:
+    values = [{"path": list(names[: depth + 1]), "value": "x"} for depth in range(len(names))]
+    samples = ConfigSamples.model_validate({"values": values})
+    found = list(malformed_paths(samples, Random(3)))
+    assert found
+    no_name = re.compile(r"\.{1,2}|.*([/\\\0]|%(25)*(00|2e|2f|5c)).*", re.IGNORECASE | re.DOTALL)
+    assert [path for path in found if not any(no_name.fullmatch(segment) for segment in path)] == []
 
 
 def test_the_plain_provider_keeps_every_recommendation_too(target: Callable[..., Any]) -> None:

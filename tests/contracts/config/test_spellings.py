@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from pathlib import Path
 from urllib.parse import unquote_plus
@@ -10,6 +11,7 @@ import pytest
 
 from nomos_contracts.config.samples import ValueSample
 from nomos_contracts.config.spellings import (
+    collision,
     encoded,
     folds_names,
     lookalikes,
@@ -40,6 +42,17 @@ def test_what_is_encoded_is_decoded_to_the_name(name: str) -> None:
     assert found
     assert name not in found
     assert {unquote_plus(text) for text in found if "+" not in name} == {name}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if len(name) > 1])
+def test_a_collision_is_another_name_of_the_same_hash(name: str) -> None:
+    def hashed(text: str) -> int:
+        return functools.reduce(lambda found, character: 31 * found + ord(character), text, 0) % 2**32
+
+    other = collision(name)
+    assert other != name
+    assert hashed(other) == hashed(name)
+    assert other.isprintable()
 
 
 @pytest.mark.parametrize("name", NAMES)
