@@ -29,6 +29,9 @@ from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider
 from nomos_contracts.violation import Violation, shorten
 
+AT_ONCE, ROUNDS = 8, 3
+"""Scripts that are made at the same time, and how often."""
+
 
 class BootstrapContract(Contract):
     r"""A bootstrap script is valid, its checksum that of its bytes, and values in it stay values.
@@ -101,7 +104,7 @@ class BootstrapContract(Contract):
 
     @clause("CMP-BOOT-004")
     def test_equal_configurations_give_equal_scripts(self, nomos_provider: InterfaceProvider) -> None:
-        """Asked again, and with the environment and the settings of a feature in another order."""
+        """Asked again, with the environment and the settings of a feature in another order, and beside others."""
         names = {f"V{number}": str(number) for number in range(8)}
         turned = dict(reversed(list(names.items())))
 
@@ -114,6 +117,13 @@ class BootstrapContract(Contract):
         for again in ((names, names), (turned, names), (names, turned), (names, names)):
             if ask(*again) != first:
                 raise Violation("the same script again", "another one", *nomos_provider.answers[-2:])
+        several = [bootstrap(environment={"A": str(number)}, init_script="true\n") for number in range(AT_ONCE)]
+        alone = [made(nomos_provider, cfg) for cfg in several]
+        for _ in range(ROUNDS):
+            pending = [nomos_provider.start("generate_bootstrap", cfg=cfg) for cfg in several]
+            for script, answer in zip(alone, [one.answer() for one in pending], strict=True):
+                if script_of(answer) != script:
+                    raise Violation("the same script beside others", "another one", answer)
 
     @clause("CMP-BOOT-005")
     def test_everything_that_is_configured_is_in_it(self, nomos_provider: InterfaceProvider) -> None:
@@ -129,11 +139,27 @@ class BootstrapContract(Contract):
             {"environment": {"A": "b", "C": "d"}},
             {"features": (BootstrapFeature(FeatureName.DOCKER),)},
         )
+        self._depends_on_the_feature(nomos_provider, start)
         for change in changes:
             script = made(nomos_provider, replace(start, **change))
             if script.content == plain.content:
                 name = next(iter(change))
                 raise Violation(f"a script that depends on {name}", "the same script", *nomos_provider.answers[-1:])
+
+    @staticmethod
+    def _depends_on_the_feature(provider: InterfaceProvider, start: BootstrapConfig) -> None:
+        usual = BootstrapFeature(HOST_FEATURES[0], version="1", config={"a": "b"})
+        answer = provider.invoke("generate_bootstrap", cfg=replace(start, features=(usual,)))
+        if not shaped(answer).ok:
+            return  # whether it knows such a setting is its own business
+        for name, other in (
+            ("version", replace(usual, version="2")),
+            ("config", replace(usual, config={"a": "c"})),
+            ("config", replace(usual, config={"a": "b", "c": "d"})),
+        ):
+            script = provider.invoke("generate_bootstrap", cfg=replace(start, features=(other,)))
+            if shaped(script).ok and script.value.content == answer.value.content:
+                raise Violation(f"a script that depends on the {name} of a feature", "the same script", answer, script)
 
     @clause("CMP-BOOT-007")
     def test_values_of_variables_never_run(self, nomos_provider: InterfaceProvider, nomos_scratch: Path) -> None:

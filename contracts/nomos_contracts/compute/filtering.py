@@ -12,6 +12,7 @@ from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.stock import (
     Stock,
     Tags,
+    expect_each_its_own,
     expect_exactly,
     expect_none_of,
     in_pairs,
@@ -30,6 +31,10 @@ from nomos_contracts.violation import Violation, shorten
 
 LARGE = (2**31, 2**32, 2**63 - 1)
 """Limits that are negative, or nothing, where they are kept in 32 bits."""
+
+
+AT_ONCE = 8
+"""Lists that are under way at the same time."""
 
 
 class FilterContract(Contract):
@@ -57,6 +62,7 @@ class FilterContract(Contract):
             others = tuple(one for one in InstanceStatus if one is not InstanceStatus.RUNNING)
             expect_exactly(stock, ListFilter(status=(InstanceStatus.RUNNING,)), ids)
             expect_exactly(stock, ListFilter(status=(InstanceStatus.STOPPED, InstanceStatus.RUNNING)), ids)
+            expect_exactly(stock, ListFilter(status=(InstanceStatus.RUNNING, InstanceStatus.RUNNING)), ids)
             expect_exactly(stock, ListFilter(status=(InstanceStatus.STOPPED,)), set())
             expect_exactly(stock, ListFilter(status=others), set())
 
@@ -108,6 +114,7 @@ class FilterContract(Contract):
         """Whole keys and whole values, all of those that are given; an instance may have more.
 
         Of many tags each in turn is the one that does not fit; also tags that are hard to keep, where they are taken.
+        Several lists at once have each its own filter.
         """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             stock = with_odd(stock_of(fleet))
@@ -132,6 +139,7 @@ class FilterContract(Contract):
             for tags in asked:
                 wanted = ListFilter(tags=tags)
                 expect_exactly(stock, wanted, matching(stock, wanted))
+            expect_each_its_own(stock, [ListFilter(tags=tags) for tags in asked[:AT_ONCE]])
 
     @clause("CMP-FILTER-005")
     def test_limit_shows_at_most_so_many(

@@ -165,7 +165,10 @@ class DeclaredFlagContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Two of them: instances run where they were asked for, get finds them there, and terminate ends them."""
+        """Two of them: instances run where they were asked for, get finds them there, and terminate ends them.
+
+        Where no region is given they are found and ended wherever they are.
+        """
         if len(nomos_samples.regions) < 2:  # more than one
             raise Violation("two regions, as the flag multi_region says", f"the samples name {nomos_samples.regions}")
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
@@ -181,9 +184,20 @@ class DeclaredFlagContract(Contract):
 
                 if not fleet.poll(fleet.settle, there):
                     raise Violation(f"get finds {made} in {region}", "nothing", *nomos_provider.answers[-1:])
+                if not fleet.poll(fleet.settle, fleet.get, made):
+                    raise Violation(f"get without a region finds {made}", "nothing", *nomos_provider.answers[-1:])
                 done = nomos_provider.invoke("terminate", provider_id=made, region=region)
-                if done.code != "OK":
-                    raise Violation(f"terminate in {region} succeeds", told(done), done)
+                if done.code != "OK" or not fleet.ended(made):
+                    expected = f"terminate in {region} ends {made}, within {fleet.settle:g} s"
+                    seen = told(done) if done.code != "OK" else words(fleet.get(made))
+                    raise Violation(expected, seen, done, *nomos_provider.answers[-1:])
+                again = shaped(fleet.try_spawn(region=region))
+                if again.ok:
+                    done = nomos_provider.invoke("terminate", provider_id=again.value.id)
+                    if done.code != "OK" or not fleet.ended(again.value.id):
+                        expected = f"terminate without a region ends {again.value.id}, within {fleet.settle:g} s"
+                        seen = told(done) if done.code != "OK" else words(fleet.get(again.value.id))
+                        raise Violation(expected, seen, done, *nomos_provider.answers[-1:])
 
     @clause("CMP-FLAG-105")
     def test_volumes_are_there(

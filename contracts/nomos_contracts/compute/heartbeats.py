@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -30,6 +32,8 @@ LONG = 20.0
 """Seconds of a heartbeat whose deadline is no matter."""
 SOON = 0.1
 """Seconds of one whose deadline passes while slow tasks are done."""
+MANY = 8
+"""Times all types in all priorities: more tasks than anybody keeps a table of."""
 PAIRS, AGAIN = 6, 2
 """So many pairs of tasks it has, and so many times all of them have to be done for certainty."""
 
@@ -90,6 +94,12 @@ def _completed(answer: Answer, task: HeartbeatTask) -> Mapping[str, Any]:
     return receipt.result
 
 
+def _expect_reasons(answer: Answer) -> None:
+    for one in answer.value.receipts:
+        if one.status is not ReceiptStatus.COMPLETED and not (one.reason or "").strip():
+            raise Violation(f"a task that is {one.status.value} has a reason", shorten(one), answer)
+
+
 class HookContract(Contract):
     """A provider starts, answers heartbeats and ends, and none of its failures is its host's.
 
@@ -114,34 +124,49 @@ class HookContract(Contract):
             raise Violation("on_shutdown succeeds", told(ended), ended)
 
     @clause("CMP-HOOK-002")
-    def test_gives_a_receipt_for_each_task(self, nomos_provider: InterfaceProvider, nomos_random: Random) -> None:
-        """All types in several orders and priorities, the same one twice, and none at all."""
+    def test_gives_a_receipt_for_each_task(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_configured: Configured,
+        nomos_samples: ComputeSamples,
+        nomos_random: Random,
+    ) -> None:
+        """All types in several orders and priorities, the same one twice, very many, and none at all.
+
+        Also after the deadline, and with the credentials of the sample `auth`, with which what asks the vendor fails.
+        """
         known = [HeartbeatTask(one.value, priority) for one in TaskType for priority in TaskPriority]
         unknown = HeartbeatTask(f"nomos-{nomos_random.getrandbits(32):08x}")
         cases: list[Sequence[HeartbeatTask]] = [(), known[:1], [known[0], known[0]], [*known, unknown]]
         cases.append(nomos_random.sample([*known, unknown], len(known) + 1))
-        for tasks in cases:
-            answer = beat(nomos_provider, tasks)
+        asked_of = [(nomos_provider, tasks, LONG) for tasks in (*cases, [*known] * MANY)]
+        asked_of.append((nomos_provider, cases[-1], -1.0))  # nothing is done after the deadline
+        if nomos_samples.auth is not None:
+            with suppress(Blocked):  # it may look at its credentials when it is made
+                asked_of.append((nomos_configured(nomos_samples.auth.config), cases[-1], LONG))
+        for provider, tasks, seconds in asked_of:
+            answer = beat(provider, tasks, seconds)
             if answer.code != "OK":
                 raise Violation("a heartbeat answers receipts, whatever becomes of its tasks", told(answer), answer)
             receipts: Sequence[TaskReceipt] = answer.value.receipts
             asked, got = Counter(one.type for one in tasks), Counter(one.type for one in receipts)
             if asked != got:
                 raise Violation(f"a receipt for each of {shorten(dict(asked))}", shorten(dict(got)), answer)
-            for one in receipts:
-                if one.status is not ReceiptStatus.COMPLETED and not (one.reason or "").strip():
-                    raise Violation(f"a task that is {one.status.value} has a reason", shorten(one), answer)
+            _expect_reasons(answer)
 
     @clause("CMP-HOOK-003")
     def test_does_what_every_provider_does(
         self, nomos_provider: InterfaceProvider, nomos_observe: Callable[[str, object], None]
     ) -> None:
-        """Health check and reconciliation are completed, with a result, time after time, whenever they ran last.
+        """Health check and reconciliation are completed, with a result, whenever they ran last and however urgent.
 
         Also beside a task that fails. What the health check tells stands in the report: which engine was used.
         """
-        for last_run in (None, None, deadline(0), deadline(-60)):
-            health, nothing = _health(last_run=last_run), _nothing(last_run=last_run)
+        for last_run, priority in product(
+            (None, None, deadline(0), deadline(-60)), (TaskPriority.LOW, TaskPriority.HIGH)
+        ):
+            changes: dict[str, Any] = {"last_run": last_run, "priority": priority}
+            health, nothing = _health(**changes), _nothing(**changes)
             for name, value in _completed(beat(nomos_provider, [health]), health).items():
                 nomos_observe(f"health check: {name}", value)
             _completed(beat(nomos_provider, [nothing]), nothing)
@@ -180,9 +205,9 @@ class HookContract(Contract):
 
     @clause("CMP-HOOK-005")
     def test_stops_at_the_deadline(self, nomos_provider: InterfaceProvider) -> None:
-        """One that has passed long ago: each task has a receipt, none is completed."""
+        """One that has passed long ago, also before the epoch: each task has a receipt, none is completed."""
         tasks = [HeartbeatTask(one.value) for one in TaskType]
-        for seconds in (-3600.0, -1.0):
+        for seconds in (-3600.0, -1.0, -2 * time.time()):
             answer = beat(nomos_provider, tasks, seconds)
             if answer.code != "OK" or len(answer.value.receipts) != len(tasks):
                 raise Violation("a heartbeat past its deadline answers a receipt for each task", told(answer), answer)

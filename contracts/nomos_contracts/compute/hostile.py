@@ -32,6 +32,9 @@ TEXTS: Final = (
     '"><script>',
     "\U0001f600\u202e\ufeff",
     "e\u0301" * 50,
+    # Whatever number of bytes a name is cut at, one of the two is cut within a character.
+    "ü" * 300,
+    "a" + "ü" * 300,
     "x" * 10_000,
     "-",
     "--help",

@@ -237,7 +237,7 @@ class IdempotencyContract(Contract):
             changed: list[dict[str, Any]] = [{"tags": {"changed": "yes"}}]
             changed += [{"tags": options.tags, "manifest_id": f"manifest-{fleet.name()}"}]
             changed += [{"tags": options.tags, "bootstrap": bootstrap(environment={"CHANGED": "yes"})}]
-            changed += [{"tags": options.tags, "region": one} for one in nomos_samples.regions[:1]]
+            changed += [{"tags": options.tags, "region": one} for one in nomos_samples.regions[:2]]
             changed += [{"spec": nomos_samples.other_spec}] if nomos_samples.other_spec else []
             for changes in changed:
                 answer = shaped(fleet.try_spawn(**same, **changes))

@@ -93,10 +93,10 @@ class ListContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Three instances, without a filter, with None and with an empty one."""
+        """Three instances, without a filter, with an empty one, and with one that asks for no tags."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             wanted = {one.id for one in fleet.spawn_many(3)}
-            for empty in (None, ListFilter()):
+            for empty in (None, ListFilter(), ListFilter(tags={})):
 
                 def look(empty: ListFilter | None = empty) -> bool:
                     answer = fleet.list_answer(empty)

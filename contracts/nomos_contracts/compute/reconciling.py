@@ -168,7 +168,10 @@ class ReconciliationContract(Contract):
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             # Providers that keep it show it, in their metadata.
             manifest = {"manifest_id": f"manifest-{fleet.name()}"}
-            same, extra, lost = fleet.spawn_many(3, **manifest)
+            same, lost = fleet.spawn_many(2, **manifest)
+            # What nobody has recorded may be anywhere.
+            away = nomos_samples.regions[1:2] if "multi_region" in nomos_provider.capabilities else ()
+            extra = fleet.spawn(**manifest, **({"region": away[0]} if away else {}))
             changed = _spot(fleet, **manifest) or fleet.spawn(**manifest)
             live = (same, changed, extra)
             fleet.run_all((*live, lost))

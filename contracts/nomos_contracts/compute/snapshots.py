@@ -253,9 +253,9 @@ class SnapshotContract(Contract):
                         raise Violation(
                             f"the snapshot {found} by its name", shorten(seen), *nomos_provider.answers[-1:]
                         )
-                for wanted in (name[:-1], name + "-", name.upper(), fleet.name(), "*"):
+                for wanted in (name[:-1], name + "-", name.upper(), f"{name} ", f" {name}", fleet.name(), "*"):
                     seen = by_name(fleet, wanted)
-                    if seen is not None and seen.name != wanted:
+                    if seen is not None and (seen.name != wanted or seen.id in {first, second}):
                         raise Violation(f"nothing has the name {wanted!r}", shorten(seen), *nomos_provider.answers[-1:])
                 discard(fleet, first)
                 self._used_again(fleet, made.id, name)

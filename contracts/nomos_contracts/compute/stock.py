@@ -14,6 +14,12 @@ from nomos_contracts.violation import Blocked, Violation, shorten
 
 Tags = Mapping[str, str]
 
+SEPARATORS = ",=:;/ "
+"""What tags may be joined with where they are kept as one text."""
+
+ROUNDS = 4
+"""How often several lists are asked for at once."""
+
 
 @dataclass(frozen=True)
 class Stock:
@@ -98,7 +104,8 @@ def one_wrong(tags: Tags) -> Iterator[Tags]:
     yield tags
     for key, value in tags.items():
         rest = {name: one for name, one in tags.items() if name != key}
-        nearly = (value + "x", value[:-1], value[:63], *_writings(value), value.lstrip("0"))
+        cut = (value.partition(sign)[0] for sign in SEPARATORS if sign in value)
+        nearly = (value + "x", value[:-1], value[:63], *_writings(value), value.lstrip("0"), *cut)
         yield from ({**rest, key: one} for one in dict.fromkeys(nearly) if one != value)
         yield from ({**rest, one: value} for one in dict.fromkeys(_writings(key)) if one != key and one not in rest)
 
@@ -118,17 +125,41 @@ def expect_exactly(stock: Stock, wanted: ListFilter, ids: set[str]) -> None:
     free = stock.ended & ids if wanted.include_terminated else set[str]()
 
     def fits() -> bool:
-        return set(_of(fleet, wanted)) | free == ids
+        seen = _of(fleet, wanted)
+        return set(seen) | free == ids and len(set(seen)) == len(seen)
 
     if not fleet.poll(fleet.settle, fits):
         answer = fleet.list_answer(wanted)
         names = {one.id: name for name, one in stock.made.items()}
-        seen = set(_of(fleet, wanted))
+        seen = _of(fleet, wanted)
         raise Violation(
-            f"list with {in_words(wanted)} shows exactly {sorted(names[one] for one in ids)}",
+            f"list with {in_words(wanted)} shows exactly {sorted(names[one] for one in ids)}, each once",
             f"{sorted(names.get(one, one) for one in seen)}" if answer.code == "OK" else told(answer),
             answer,
         )
+
+
+def expect_each_its_own(stock: Stock, filters: Sequence[ListFilter]) -> None:
+    """Say that lists with several filters at once answer each what it answers alone.
+
+    Raises:
+        Violation: one of them answers something else, and alone the right thing.
+    """
+    fleet = stock.fleet
+    for _ in range(ROUNDS):
+        pending = [fleet.provider.start("list", filter=one) for one in filters]
+        for wanted, answer in zip(filters, [shaped(one.answer()) for one in pending], strict=True):
+            if not answer.ok:
+                raise Violation(f"list with {in_words(wanted)} answers while others do", told(answer), answer)
+            ids = matching(stock, wanted)
+            # What the vendor itself shows late or in between is wrong alone, too.
+            if {one.id for one in answer.value} & set(fleet.ids) != ids and set(_of(fleet, wanted)) == ids:
+                names = {one.id: name for name, one in stock.made.items()}
+                raise Violation(
+                    f"list with {in_words(wanted)} shows exactly {sorted(names[one] for one in ids)}, as it does alone",
+                    f"beside others it shows {sorted(names[one.id] for one in answer.value if one.id in names)}",
+                    answer,
+                )
 
 
 def expect_none_of(stock: Stock, wanted: ListFilter) -> None:

@@ -64,9 +64,10 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Made-up ones, one that is nearly a spec, and names that tables of some languages have; with INVALID_SPEC."""
+        """Made-up ones, some that are nearly a spec, and names that tables of some languages have; with INVALID_SPEC."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            for spec in (f"no-{fleet.name()}", nomos_samples.spec + f"-{fleet.name()}", "", *INHERITED):
+            nearly = (f"{nomos_samples.spec}-{fleet.name()}", f"{nomos_samples.spec} ", f" {nomos_samples.spec}")
+            for spec in (f"no-{fleet.name()}", *nearly, "", *INHERITED):
                 expect_taxonomy(fleet.try_spawn(spec=spec), "INVALID_SPEC", because=f"there is no spec {spec!r}")
 
     @clause("CMP-ERROR-002")

@@ -124,12 +124,14 @@ class TerminateContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Right after spawn; it does not start to run later."""
+        """Right after spawn; it does not start to run later, when another one does."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             for _ in range(2):
                 made = fleet.spawn()
                 expect_done(nomos_provider.invoke("terminate", provider_id=made.id), "right after spawn")
-                if not fleet.stays_ended(made.id):
+                ends = fleet.stays_ended(made.id)
+                fleet.running(fleet.spawn().id)
+                if not ends or not fleet.stays_ended(made.id):
                     found = words(fleet.get(made.id))
                     raise Violation("what was terminated while it started ends and stays so", found, *_last(fleet))
 

@@ -102,6 +102,38 @@ class GetInDefault(Original):
         return await super().get(provider_id, region and self.settings.regions[0])
 
 
+class _Ends(Original):
+    """Terminates some."""
+
+    def reached(self, home: bool, region: str | None) -> bool:
+        """Say whether an instance, in the default region or not, is reached with *region*."""
+        raise NotImplementedError
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Pass over what is not reached."""
+        found = await self.get(provider_id)
+        if found is None or self.reached(found.region == self.settings.regions[0], region):
+            await super().terminate(provider_id, region)
+
+
+@mutant("CMP-FLAG-104", "end", defect="terminate without a region ends nothing outside of the default one")
+class EndsAtHome(_Ends):
+    """Asks its own region where none is given, and is content with what is not there."""
+
+    def reached(self, home: bool, region: str | None) -> bool:
+        """Need a region elsewhere."""
+        return home or region is not None
+
+
+@mutant("CMP-FLAG-104", "region", defect="terminate with another region than the default one ends nothing")
+class EndsNothingThere(_Ends):
+    """Uses the region for a request that it does not send."""
+
+    def reached(self, home: bool, region: str | None) -> bool:
+        """Need none elsewhere."""
+        return home or region is None
+
+
 @mutant("CMP-FLAG-105", defect="persistent_volumes is declared and the volume ignored")
 class IgnoresVolume(Original):
     """Left for later."""

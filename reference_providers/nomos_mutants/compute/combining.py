@@ -60,6 +60,16 @@ class SlashIsHyphen(_Compared):
         return all(kept.get(key.replace("/", "-")) == value for key, value in wanted.items())
 
 
+@mutant("CMP-FILTER-004", "joined", defect="tags are looked for in all of them, joined with commas")
+class JoinedTags(_Compared):
+    """Keeps tags in one text, where a value may hold what parts them."""
+
+    def same(self, own: Tags, wanted: Tags) -> bool:
+        """Look for each between commas."""
+        kept = "," + ",".join(f"{key}={value}" for key, value in own.items()) + ","
+        return all(f",{key}={value}," in kept for key, value in wanted.items())
+
+
 @mutant("CMP-FILTER-004", "inherited", defect="a tag whose key every object has is not compared")
 class InheritedTags(_Compared):
     """Keeps tags in an object."""
@@ -168,6 +178,15 @@ class EndedOfAnySpec(Filtered):
             pairs = [(one.tags, self.shown(one, self.cloud.seen)) for one in self._machines()]
         gone = [one for own, one in pairs if one.status is InstanceStatus.TERMINATED and tags <= own.items()]
         return [*found, *(one for one in gone if one.spec != wanted.spec)]
+
+
+@mutant("CMP-ERROR-001", "trim", defect="blanks around a spec do not count")
+class TrimmedSpec(Original):
+    """Is kind to callers."""
+
+    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
+        """Take them off."""
+        return await super().spawn(replace(options, spec=options.spec.strip(" ")))
 
 
 @mutant("CMP-ERROR-001", "inherited", defect="a spec whose name every object has is the default one")

@@ -87,6 +87,59 @@ class _NoReason(ChangedHooks):
 NoReason = hooked(_NoReason, "CMP-HOOK-002", "reason", defect="a task of low priority is deferred without a reason")
 
 
+class _NoReasonLate(ChangedHooks):
+    """Says nothing where the time is over."""
+
+    def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
+        """Drop the reason."""
+        return replace(receipt, reason="") if receipt.status is ReceiptStatus.DEFERRED else receipt
+
+
+NoReasonLate = hooked(_NoReasonLate, "CMP-HOOK-002", "late", defect="what is deferred has no reason")
+
+
+class _FirstTasks(MemoryHooks):
+    """Has a table of so many."""
+
+    async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
+        """Do the first ones."""
+        return await super().on_heartbeat(replace(expectations, tasks=tuple(expectations.tasks)[:40]))
+
+
+FirstTasks = hooked(_FirstTasks, "CMP-HOOK-002", "first", defect="of many tasks the first forty have receipts")
+
+
+class _RaisesAuth(MemoryHooks):
+    """Asks the vendor for a sign of life before everything else."""
+
+    async def on_heartbeat(self, expectations: HeartbeatExpectations) -> HeartbeatReceipts:
+        """Raise what the vendor says of the credentials."""
+        try:
+            await self._provider.list()
+        except ProviderError as error:
+            if error.code == "AUTH_ERROR":
+                raise
+        return await super().on_heartbeat(expectations)
+
+
+RaisesAuth = hooked(_RaisesAuth, "CMP-HOOK-002", "auth", defect="with wrong credentials a heartbeat fails")
+
+
+class _LowNever(ChangedHooks):
+    """Defers what is not urgent, for ever."""
+
+    def change(self, receipt: TaskReceipt, task: HeartbeatTask) -> TaskReceipt | None:
+        """Say that there is no time."""
+        return (
+            TaskReceipt(receipt.type, ReceiptStatus.DEFERRED, reason="not urgent")
+            if task.priority == "low"
+            else receipt
+        )
+
+
+LowNever = hooked(_LowNever, "CMP-HOOK-003", "low", defect="tasks of low priority are never done")
+
+
 class _NoResult(ChangedHooks):
     """Completes without a result."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -46,6 +47,15 @@ class OtherTime(Filtered):
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
         """Add five seconds."""
         return [replace(one, created_at=one.created_at + 5000) for one in found]
+
+
+@mutant("CMP-LIST-001", "tags", defect="a filter that asks for no tags shows what has none")
+class NoTagsIsUntagged(Filtered):
+    """Compares the number of tags, too."""
+
+    def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
+        """Show nothing: whatever is spawned here has tags."""
+        return [] if wanted.tags is not None and not wanted.tags else found
 
 
 @mutant("CMP-LIST-002", "lean", defect="list leaves out the region, which get knows")
@@ -126,6 +136,26 @@ class FirstStatus(Filtered):
     def ask(self, wanted: ListFilter) -> ListFilter:
         """Cut the statuses."""
         return replace(wanted, status=wanted.status[:1]) if wanted.status else wanted
+
+
+@mutant("CMP-FILTER-001", "twice", defect="an instance stands there once for each status that is asked for")
+class OncePerStatus(Filtered):
+    """Asks the vendor for one status after the other."""
+
+    def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
+        """Join the answers."""
+        return [one for status in wanted.status for one in found if one.status == status] if wanted.status else found
+
+
+@mutant("CMP-FILTER-004", "shared", defect="of several lists at once each has the filter of the last one")
+class SharedFilter(Original):
+    """Keeps the filter in a field while it waits for the vendor."""
+
+    async def list(self, filter: ListFilter | None = None) -> Found:  # noqa: A002 # the interface's
+        """Wait between keeping it and using it."""
+        self._wanted = filter
+        await asyncio.sleep(0.002)
+        return await super().list(self._wanted)
 
 
 @mutant("CMP-FILTER-002", defect="spec matches beginnings")

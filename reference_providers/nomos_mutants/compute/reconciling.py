@@ -57,6 +57,19 @@ NoExtras = hooked(
 )
 
 
+class _HomeExtras(MemoryHooks):
+    """Looks for extras where it would create."""
+
+    async def _reconcile(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = dict(await super()._reconcile(params))
+        home = await self._provider.list(ListFilter(region=self._provider.settings.regions[0]))
+        found["extra"] = [one for one in found["extra"] if one in {each.id for each in home}]
+        return found
+
+
+HomeExtras = hooked(_HomeExtras, "CMP-HOOK-009", "away", defect="reconciliation does not see extras of other regions")
+
+
 class _TerminatedIsThere(MemoryHooks):
     """Takes what is terminated for there."""
 

@@ -122,6 +122,19 @@ class Unsigned(Careless):
         return options.control_id, abs(options.instance_id)
 
 
+@mutant("CMP-IDEM-005", "region", defect="another region creates a second instance")
+class RegionInTheKey(Original):
+    """Asks the region in which it is to create."""
+
+    def _existing(self, options: SpawnOptions) -> Any:
+        """Know those of the same region alone."""
+        before = self._spawned.get((options.control_id, options.instance_id))
+        same = before is None or (before[0].region or self.settings.regions[0]) == (
+            options.region or self.settings.regions[0]
+        )
+        return super()._existing(options) if same else None
+
+
 @mutant("CMP-IDEM-005", "manifest", defect="another manifest creates a second instance")
 class ManifestInTheKey(Original):
     """Has names that are told apart by the manifest too."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from shlex import quote
-from typing import Any
+from typing import Any, ClassVar
 
 from nomos_contracts.compute.interface import BootstrapConfig, BootstrapFormat, BootstrapScript, ProviderError
 from nomos_mutants.compute.original import Original, mutant
@@ -168,6 +169,20 @@ class AsGiven(Written):
         return f"{content}: {' '.join(name for name in cfg.environment if name.isidentifier())}\n"
 
 
+@mutant("CMP-BOOT-004", "shared", defect="of several scripts at once each is that of the last configuration")
+class SharedConfiguration(Original):
+    """Keeps the configuration in a field while it waits for a template."""
+
+    # The original has no need to wait; the interface takes either.
+    async def generate_bootstrap(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        self, cfg: BootstrapConfig
+    ) -> BootstrapScript:
+        """Wait between keeping it and using it."""
+        self._asked = cfg
+        await asyncio.sleep(0.002)
+        return super().generate_bootstrap(self._asked)
+
+
 @mutant("CMP-BOOT-005", defect="the registration token is not in the script")
 class NoToken(Written):
     """Forgets the token."""
@@ -184,6 +199,31 @@ class NoFeatures(Written):
     def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
         """Drop them."""
         return replace(cfg, features=())
+
+
+class _Featured(Written):
+    """Changes features."""
+
+    changes: ClassVar[Mapping[str, Any]]
+
+    def before(self, cfg: BootstrapConfig) -> BootstrapConfig:
+        """Change those that have settings."""
+        features = (replace(one, **self.changes) if one.config else one for one in cfg.features)
+        return replace(cfg, features=tuple(features))
+
+
+@mutant("CMP-BOOT-005", "version", defect="the version of a feature that has settings is left out")
+class NoFeatureVersion(_Featured):
+    """Has one branch for settings and one for versions."""
+
+    changes: ClassVar[Mapping[str, Any]] = {"version": None}
+
+
+@mutant("CMP-BOOT-005", "settings", defect="the settings of a feature are left out")
+class NoFeatureSettings(_Featured):
+    """Sets up what there is by default."""
+
+    changes: ClassVar[Mapping[str, Any]] = {"config": None}
 
 
 @mutant("CMP-BOOT-006", defect="variables lose blanks at their ends")

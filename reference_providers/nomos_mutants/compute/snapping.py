@@ -172,6 +172,15 @@ class NameBegins(Original):
         return None
 
 
+@mutant("CMP-SNAP-003", "trim", defect="blanks around the name of a snapshot do not count")
+class TrimmedName(Original):
+    """Is kind to callers."""
+
+    async def get_snapshot_by_name(self, name: str) -> ProviderSnapshot | None:
+        """Take them off."""
+        return await super().get_snapshot_by_name(name.strip(" "))
+
+
 @mutant("CMP-SNAP-003", "unknown", defect="an unknown name fails with NOT_FOUND", also=("CMP-SNAP-002",))
 class UnknownName(Original):
     """Lets the vendor's word out."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nomos_contracts.compute.interface import (
     InstanceStatus,
     ProviderError,
+    ProviderInstance,
 )
 from nomos_mutants.compute.original import Original, mutant
 from nomos_reference.compute.errors import mapped
@@ -109,6 +111,29 @@ class TooEarly(Original):
         if machine is not None and machine.status(self.cloud.now, self.settings) is InstanceStatus.PENDING:
             return
         await super().terminate(provider_id, region)
+
+
+@mutant("CMP-TERM-005", "revived", defect="what is terminated while it starts runs once it would have started")
+class Revived(Original):
+    """Has a task for each start, which says in the end that it runs."""
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        self._starting: dict[str, float] = {}
+        super().__init__(config)
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """End it; the task goes on."""
+        with mapped(self.name):
+            machine = self.cloud.peek(provider_id)
+        if machine is not None and machine.status(self.cloud.now, self.settings) is InstanceStatus.PENDING:
+            self._starting[provider_id] = machine.created + self.settings.boot_delay
+        await super().terminate(provider_id, region)
+
+    async def get(self, provider_id: str, region: str | None = None) -> ProviderInstance | None:
+        """Say what the task has said."""
+        found = await super().get(provider_id, region)
+        over = provider_id in self._starting and self.cloud.now >= self._starting[provider_id]
+        return replace(found, status=InstanceStatus.RUNNING) if found and over else found
 
 
 @mutant("CMP-TERM-006", defect="terminate ends all instances of one control plane")
