@@ -186,6 +186,7 @@ class DeclaredFlagContract(Contract):
                     raise Violation(f"get finds {made} in {region}", "nothing", *nomos_provider.answers[-1:])
                 if not fleet.poll(fleet.settle, fleet.get, made):
                     raise Violation(f"get without a region finds {made}", "nothing", *nomos_provider.answers[-1:])
+                fleet.run_all([answer.value])
                 done = nomos_provider.invoke("terminate", provider_id=made, region=region)
                 if done.code != "OK" or not fleet.ended(made):
                     expected = f"terminate in {region} ends {made}, within {fleet.settle:g} s"
@@ -193,6 +194,8 @@ class DeclaredFlagContract(Contract):
                     raise Violation(expected, seen, done, *nomos_provider.answers[-1:])
                 again = shaped(fleet.try_spawn(region=region))
                 if again.ok:
+                    # Whether one that starts can be ended is another clause's matter.
+                    fleet.run_all([again.value])
                     done = nomos_provider.invoke("terminate", provider_id=again.value.id)
                     if done.code != "OK" or not fleet.ended(again.value.id):
                         expected = f"terminate without a region ends {again.value.id}, within {fleet.settle:g} s"

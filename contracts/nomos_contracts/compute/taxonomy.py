@@ -64,7 +64,7 @@ class ErrorContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Made-up ones, some that are nearly a spec, and names that tables of some languages have; with INVALID_SPEC."""
+        """Made-up ones, some that are nearly a spec, names that tables of some languages have; with INVALID_SPEC."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             nearly = (f"{nomos_samples.spec}-{fleet.name()}", f"{nomos_samples.spec} ", f" {nomos_samples.spec}")
             for spec in (f"no-{fleet.name()}", *nearly, "", *INHERITED):
