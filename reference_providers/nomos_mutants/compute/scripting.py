@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import itertools
 import re
@@ -167,20 +166,6 @@ class AsGiven(Written):
     def after(self, content: str, cfg: BootstrapConfig) -> str:
         """Tell the order."""
         return f"{content}: {' '.join(name for name in cfg.environment if name.isidentifier())}\n"
-
-
-@mutant("CMP-BOOT-004", "shared", defect="of several scripts at once each is that of the last configuration")
-class SharedConfiguration(Original):
-    """Keeps the configuration in a field while it waits for a template."""
-
-    # The original has no need to wait; the interface takes either.
-    async def generate_bootstrap(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
-        self, cfg: BootstrapConfig
-    ) -> BootstrapScript:
-        """Wait between keeping it and using it."""
-        self._asked = cfg
-        await asyncio.sleep(0.002)
-        return super().generate_bootstrap(self._asked)
 
 
 @mutant("CMP-BOOT-005", defect="the registration token is not in the script")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
@@ -107,6 +108,19 @@ class _Another(_Reading):
         return given
 
 
+class _Sharing(ServedInterface):
+    def _runner(self, method: Method) -> Callable[[Mapping[str, Any], CallContext], Any]:
+        run = super()._runner(method)
+
+        def shared(args: Mapping[str, Any], context: CallContext) -> Any:
+            """Keep the configuration in a field while a template is read."""
+            self._args = args
+            threading.Event().wait(0.002)
+            return run(self._args, context)
+
+        return shared if method.name == "generate_bootstrap" else run
+
+
 class _Nulling(ServedInterface):
     def _runner(self, method: Method) -> Callable[[Mapping[str, Any], CallContext], Any]:
         run = super()._runner(method)
@@ -155,6 +169,17 @@ class DropsNestedFields(Original):
 )
 class TakesInfinity(Original):
     """Looks at the kind of a number alone."""
+
+
+@function_mutant(
+    "compute",
+    "CMP-BOOT-004",
+    "shared",
+    defect="of several scripts at once each is that of the last one",
+    served=_Sharing,
+)
+class SharesConfigurations(Original):
+    """Keeps what it works on in a field."""
 
 
 @function_mutant("compute", "CMP-SHAPE-003", "kind", defect="a value without a kind is absent", served=_Absent)
