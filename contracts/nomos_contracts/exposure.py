@@ -128,6 +128,12 @@ class ServedInterface:
         )
         return ProviderInfo(self._name, self._info.type, self._info.version, (listed,), self._schema)
 
+    @property
+    def error_name(self) -> str:
+        """The name that the provider object has in its own errors; where there is none, that of Describe."""
+        name = getattr(self._embodiment.provider, "name", None) if self._embodiment is not None else None
+        return name if isinstance(name, str) and name else self._name
+
     def _listed(self, method: Method) -> bool:
         if self._embodiment is not None:
             return method.has_wire_form and self._embodiment.offers(method.name)
@@ -149,7 +155,12 @@ class ServedInterface:
             embodiment = self._running()
             if method.streaming:
                 return _parts(embodiment, method, args)
-            future = embodiment.begin(embodiment.find(method.name), method.bind(args))
+            try:
+                arguments = method.bind(args)
+            except ProviderError as error:
+                error.provider = error.provider or self.error_name
+                raise
+            future = embodiment.begin(embodiment.find(method.name), arguments)
             forget = context.on_cancel(future.cancel)
             try:
                 while not future.done():
@@ -165,7 +176,7 @@ class ServedInterface:
     def _running(self) -> Embodiment:
         embodiment = self._embodiment
         if embodiment is None:
-            raise ProviderError("the provider has not been initialised", "INVALID_STATE")
+            raise ProviderError("the provider has not been initialised", "INVALID_STATE", provider=self._name)
         return embodiment
 
 

@@ -18,6 +18,7 @@ from nomos_proto.provider import (
     ConfigService,
     FunctionSpec,
     SupportsDescribe,
+    SupportsErrorName,
     SupportsFunctions,
     SupportsInterfaces,
 )
@@ -119,13 +120,25 @@ def _find(
     return lambda context: spec.run(args, context)
 
 
+def _find_named(
+    provider: ConfigService, request: provider_pb2.CallRequest, *, streaming: bool
+) -> Callable[[CallContext], Any]:
+    """Find the function; what is refused here is refused under the name that the provider's own errors have."""
+    try:
+        return _find(provider, request, streaming=streaming)
+    except ProviderError as error:
+        if isinstance(provider, SupportsErrorName):
+            error.provider = error.provider or provider.error_name
+        raise
+
+
 def call_once(provider: ConfigService, request: provider_pb2.CallRequest, context: CallContext, once: Once) -> bytes:
     """Run a function and return the bytes of its CallResponse; equal idempotency keys are one call.
 
     Raises:
         ProviderError: no such function, wrong arguments, or what the function raises.
     """
-    run = _find(provider, request, streaming=False)
+    run = _find_named(provider, request, streaming=False)
 
     def work() -> bytes:
         return _response(run(context))
@@ -142,7 +155,7 @@ def stream(provider: ConfigService, request: provider_pb2.CallRequest, context: 
     Raises:
         ProviderError: as `call_once`.
     """
-    for part in _find(provider, request, streaming=True)(context):
+    for part in _find_named(provider, request, streaming=True)(context):
         yield _response(part)
 
 

@@ -163,6 +163,16 @@ class SupportsFunctions(Protocol):
 
 
 @runtime_checkable
+class SupportsErrorName(Protocol):
+    """A provider whose errors have a name that Describe does not give."""
+
+    @property
+    def error_name(self) -> str:
+        """The name of the provider in its errors."""
+        ...
+
+
+@runtime_checkable
 class SupportsInterfaces(Protocol):
     """A provider with interfaces of methods beside its own functions."""
 

@@ -84,7 +84,13 @@ class _NoReason(ChangedHooks):
         return TaskReceipt(receipt.type, ReceiptStatus.DEFERRED) if task.priority == "low" else receipt
 
 
-NoReason = hooked(_NoReason, "CMP-HOOK-002", "reason", defect="a task of low priority is deferred without a reason")
+NoReason = hooked(
+    _NoReason,
+    "CMP-HOOK-002",
+    "reason",
+    defect="a task of low priority is deferred without a reason",
+    also=("CMP-HOOK-003",),
+)
 
 
 class _NoReasonLate(ChangedHooks):

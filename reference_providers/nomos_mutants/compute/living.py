@@ -296,7 +296,7 @@ class Trims(Original):
 @mutant(
     "CMP-GET-004",
     defect="get says stopped of what is terminated",
-    also=("CMP-TERM-001", "CMP-TERM-003", "CMP-TERM-005", "CMP-SCHED-001"),
+    also=("CMP-TERM-001", "CMP-TERM-003", "CMP-TERM-005", "CMP-FLAG-104", "CMP-SCHED-001"),
 )
 class SaysStopped(Original):
     """Does not know the difference."""

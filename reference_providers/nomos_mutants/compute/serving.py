@@ -109,6 +109,10 @@ class _Another(_Reading):
 
 
 class _Sharing(ServedInterface):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._args: Mapping[str, Any] = {}
+
     def _runner(self, method: Method) -> Callable[[Mapping[str, Any], CallContext], Any]:
         run = super()._runner(method)
 

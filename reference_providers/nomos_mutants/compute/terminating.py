@@ -18,7 +18,7 @@ from nomos_reference.compute.errors import mapped
 @mutant(
     "CMP-TERM-001",
     defect="terminate of an instance that runs does nothing",
-    also=("CMP-TERM-003", "CMP-SCHED-001"),
+    also=("CMP-TERM-003", "CMP-FLAG-104", "CMP-SCHED-001"),
 )
 class Deaf(Original):
     """Asks, and does not look whether it was heard."""
