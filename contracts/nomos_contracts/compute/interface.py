@@ -138,7 +138,7 @@ class Provider(Protocol[TInstance_co, TSnapshot_co]):
         ...
 
     async def terminate(self, provider_id: str, region: str | None = None) -> None:
-        """Destroy an instance; one that is terminated already is left as it is, without an error."""
+        """Destroy an instance, in *region* or wherever it is; one that is terminated is left so, without an error."""
         ...
 
     async def list(self, filter: ListFilter | None = None) -> Iterable[TInstance_co]:  # noqa: A002 # as the seed says
@@ -146,7 +146,7 @@ class Provider(Protocol[TInstance_co, TSnapshot_co]):
         ...
 
     async def get(self, provider_id: str, region: str | None = None) -> TInstance_co | None:
-        """Return an instance, None where there is none of that id."""
+        """Return an instance, from *region* or wherever it is; None where there is none of that id."""
         ...
 
     def generate_bootstrap(self, cfg: BootstrapConfig) -> BootstrapScript:
