@@ -96,13 +96,12 @@ def malformed(
     """
     yield "unknown_argument", "an unknown argument", {**plain, "unknown_argument": 1}
     seen: set[Any] = set()
-    for where, part in _kindless(plain, ""):
-        yield where, "a value without a kind", part
     for name, parameter in method.parameters.items():
         if parameter.required:
             left = {key: item for key, item in plain.items() if key != name}
             yield name, "a needed argument is missing", left
             yield name, "null in place of a needed argument", {**left, name: None}
+            yield name, "a value without a kind in place of a needed argument", {**left, name: KINDLESS}
         parts: Iterator[tuple[str, str, Any]]
         if name in plain:
             parts = chain(
@@ -112,24 +111,25 @@ def malformed(
             parts = _wrong(parameter.hint, name, gated)
         for where, what, spoiled in () if name in gated else parts:
             yield where, what, {**plain, name: spoiled}
+            if what.startswith("null") and name in plain:
+                # In an optional place many languages cannot tell it from what is absent.
+                yield where, f"a value without a kind, {what}", {**plain, name: _without_kind(plain[name], spoiled)}
 
 
-def _kindless(plain: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield *plain* with one value in it that says nothing, for each that stands in it; of a list for its last item."""
-    if is_map(plain):
-        for key, item in plain.items():
-            place = f"{where}.{key}".removeprefix(".")
-            for at, part in ((place, KINDLESS), *_kindless(item, place)):
-                yield at, {**plain, key: part}
-    elif is_list(plain) and plain:
-        place = f"{where}[{len(plain) - 1}]"
-        for at, part in ((place, KINDLESS), *_kindless(plain[-1], place)):
-            yield at, [*plain[:-1], part]
+def _without_kind(whole: Any, spoiled: Any) -> Any:
+    """Return *spoiled*, in which null stands in place of something in *whole*, with a value without a kind there."""
+    if spoiled is None and whole is not None:
+        return KINDLESS
+    if is_map(whole) and is_map(spoiled):
+        return {key: _without_kind(whole.get(key), part) for key, part in spoiled.items()}
+    if is_list(whole) and is_list(spoiled):
+        # What is wrong in a list stands behind a good item.
+        return [_without_kind(whole[min(at, len(whole) - 1)], part) for at, part in enumerate(spoiled)]
+    return spoiled
 
 
 def _wrong(hint: Hint, where: str, gated: Collection[str]) -> Iterator[tuple[str, str, Any]]:
     """Yield wrong values where there was none."""
-    yield where, "a value without a kind", KINDLESS
     least = example(hint, full=False)
     yield from spoilt(hint, least, where, set())
     yield from _absent(hint, least, where, gated)
