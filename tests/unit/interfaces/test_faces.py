@@ -69,7 +69,7 @@ class TestBothFaces:
             "code": "UNSUPPORTED_OPERATION",
             "category": "validation",
             "retryable": False,
-            "provider": "",
+            "provider": "office" if face.transport == "wire" else "",  # a program names itself
             "details": {},
             "retry_after": None,
         }
