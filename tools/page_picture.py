@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     fragment = f"#{arguments[1]}" if len(arguments) > 1 else ""
     with browser(driver) as tab:
         for theme in ("light", "dark"):
-            tab.open(page, fragment, width=WIDTH, height=HEIGHT, theme=theme)
+            tab.open(f"{page.resolve().as_uri()}{fragment}", width=WIDTH, height=HEIGHT, theme=theme)
             tab.until("return [...document.querySelectorAll('.frame')].every(e => e.querySelector('svg'))")
             tab.run("document.documentElement.style.overflow = 'hidden'")
             taken = tab.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})

@@ -34,7 +34,7 @@ def measure(scratch: Path) -> list[Measurement]:
     taken: list[float] = []
     with browser(driver) as tab:
         for _ in range(ROUNDS):
-            tab.open(page)
+            tab.open(page.as_uri())
             taken.append(tab.until(f"return ({READY}) > 0 && {READY}") / 1000)
     detail = f"{rows:,} clauses, {page.stat().st_size / 1e6:.1f} MB, {min(taken):.2f} to {max(taken):.2f} s"
     return [Measurement(name, statistics.median(taken), GOAL, unit="s", detail=detail)]

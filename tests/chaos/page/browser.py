@@ -40,10 +40,8 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
-    def open(
-        self, page: Path, fragment: str = "", *, width: int = 1280, height: int = 900, theme: str = "light"
-    ) -> None:
-        """Open *page* anew in a window of that many pixels, in the system's *theme*, and wait until it is alive."""
+    def open(self, address: str, *, width: int = 1280, height: int = 900, theme: str = "light") -> None:
+        """Open the page at *address* anew in a window of that many pixels and the system's *theme*, and wait for it."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         features = [{"name": "prefers-color-scheme", "value": theme}]
@@ -51,7 +49,7 @@ class Browser:
         self.driver.get("about:blank")
         self.messages()
         self.requests()
-        self.driver.get(f"{page.as_uri()}{fragment}")
+        self.driver.get(address)
         self.until("return 'ready' in document.documentElement.dataset")
 
     def run(self, script: str, *arguments: Any) -> Any:
