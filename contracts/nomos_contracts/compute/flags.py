@@ -27,6 +27,7 @@ from nomos_contracts.compute.interface import (
     FeatureName,
     InterruptionBehavior,
     NetworkConfig,
+    ProviderInstance,
     ReceiptStatus,
     SpotOptions,
     SpotRequestType,
@@ -186,21 +187,21 @@ class DeclaredFlagContract(Contract):
                     raise Violation(f"get finds {made} in {region}", "nothing", *nomos_provider.answers[-1:])
                 if not fleet.poll(fleet.settle, fleet.get, made):
                     raise Violation(f"get without a region finds {made}", "nothing", *nomos_provider.answers[-1:])
-                fleet.run_all([answer.value])
-                done = nomos_provider.invoke("terminate", provider_id=made, region=region)
-                if done.code != "OK" or not fleet.ended(made):
-                    expected = f"terminate in {region} ends {made}, within {fleet.settle:g} s"
-                    seen = told(done) if done.code != "OK" else words(fleet.get(made))
-                    raise Violation(expected, seen, done, *nomos_provider.answers[-1:])
+                self._ends(fleet, answer.value, region=region)
                 again = shaped(fleet.try_spawn(region=region))
                 if again.ok:
-                    # Whether one that starts can be ended is another clause's matter.
-                    fleet.run_all([again.value])
-                    done = nomos_provider.invoke("terminate", provider_id=again.value.id)
-                    if done.code != "OK" or not fleet.ended(again.value.id):
-                        expected = f"terminate without a region ends {again.value.id}, within {fleet.settle:g} s"
-                        seen = told(done) if done.code != "OK" else words(fleet.get(again.value.id))
-                        raise Violation(expected, seen, done, *nomos_provider.answers[-1:])
+                    self._ends(fleet, again.value)
+
+    @staticmethod
+    def _ends(fleet: Fleet, made: ProviderInstance, **place: Any) -> None:
+        # Whether one that starts can be ended is another clause's matter.
+        fleet.run_all([made])
+        done = fleet.provider.invoke("terminate", provider_id=made.id, **place)
+        if done.code != "OK" or not fleet.ended(made.id):
+            where = f"in {place['region']}" if place else "without a region"
+            seen = told(done) if done.code != "OK" else words(fleet.get(made.id))
+            expected = f"terminate {where} ends {made.id}, within {fleet.settle:g} s"
+            raise Violation(expected, seen, done, *fleet.provider.answers[-1:])
 
     @clause("CMP-FLAG-105")
     def test_volumes_are_there(

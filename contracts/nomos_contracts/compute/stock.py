@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nomos_contracts.compute.fleet import ENDED, Fleet, shaped, told
@@ -40,6 +40,11 @@ class Stock:
     def ids(self, fits: Callable[[ProviderInstance, Tags], bool]) -> set[str]:
         """Return the ids of those for which *fits* holds."""
         return {one.id for name, one in self.made.items() if fits(one, self.tags[name])}
+
+    def names(self, ids: Iterable[str]) -> list[str]:
+        """Return the names of those with *ids*, in order; an id that is none of theirs stands for itself."""
+        known = {one.id: name for name, one in self.made.items()}
+        return sorted(known.get(one, one) for one in ids)
 
     def end(self, name: str) -> None:
         """End one of them."""
@@ -130,11 +135,10 @@ def expect_exactly(stock: Stock, wanted: ListFilter, ids: set[str]) -> None:
 
     if not fleet.poll(fleet.settle, fits):
         answer = fleet.list_answer(wanted)
-        names = {one.id: name for name, one in stock.made.items()}
         seen = _of(fleet, wanted)
         raise Violation(
-            f"list with {in_words(wanted)} shows exactly {sorted(names[one] for one in ids)}, each once",
-            f"{sorted(names.get(one, one) for one in seen)}" if answer.code == "OK" else told(answer),
+            f"list with {in_words(wanted)} shows exactly {stock.names(ids)}, each once",
+            f"{stock.names(seen)}" if answer.code == "OK" else told(answer),
             answer,
         )
 
@@ -153,11 +157,11 @@ def expect_each_its_own(stock: Stock, filters: Sequence[ListFilter]) -> None:
                 raise Violation(f"list with {in_words(wanted)} answers while others do", told(answer), answer)
             ids = matching(stock, wanted)
             # What the vendor itself shows late or in between is wrong alone, too.
-            if {one.id for one in answer.value} & set(fleet.ids) != ids and set(_of(fleet, wanted)) == ids:
-                names = {one.id: name for name, one in stock.made.items()}
+            seen = {one.id for one in answer.value} & set(fleet.ids)
+            if seen != ids and set(_of(fleet, wanted)) == ids:
                 raise Violation(
-                    f"list with {in_words(wanted)} shows exactly {sorted(names[one] for one in ids)}, as it does alone",
-                    f"beside others it shows {sorted(names[one.id] for one in answer.value if one.id in names)}",
+                    f"list with {in_words(wanted)} shows exactly {stock.names(ids)}, as it does alone",
+                    f"beside others it shows {stock.names(seen)}",
                     answer,
                 )
 
