@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -14,12 +15,14 @@ from nomos_contracts.compute.interface import CORE, INTERFACE, CreateSnapshotOpt
 from nomos_contracts.compute.malformed import adopt
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spot import price_of
+from nomos_contracts.config.info import SEMVER
+from nomos_contracts.config.interface import INIT_CODES, HealthStatus
 from nomos_contracts.contract import Contract
 from nomos_contracts.faces import WireFace, interface_in
 from nomos_contracts.inherited import INHERITED
 from nomos_contracts.process.interface import initialised, running
 from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, Starter, TargetFacts
-from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok, shorten
 from nomos_proto.kinds import is_map
 
 NOWHERE: Final = "nomos_no_such"
@@ -37,6 +40,18 @@ LIFECYCLE: Final = frozenset({"on_startup", "on_shutdown"})
 
 TOGETHER: Final = 4
 """Calls with one key that are made at once."""
+
+PROTOCOLS: Final = frozenset({"v1", "v2"})
+"""Versions of the protocol that every provider of functions serves."""
+
+NAME_SIGNS: Final = frozenset(".+-_")
+"""What the name of a provider holds beside letters and digits."""
+
+KEYS_TRIED: Final = 3
+"""Keys of the good configuration that hold something else, one after the other."""
+
+TURNS: Final = 4
+"""How often Health is asked while calls run."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +202,108 @@ class CallingContract(Contract):
                         how = "at once" if at_once else "one after the other"
                         expected = f"one {one.field} of {len(answers)} calls of {one.method} with one key, {how}"
                         raise Violation(expected, shorten(sorted(map(str, made))), *answers)
+
+    @clause("CMP-CALL-005")
+    def test_describe_and_info_agree(self, nomos_spawn: Starter) -> None:
+        """Before Init and after it; with a name, and a schema that a person or an editor can use."""
+        provider = running(nomos_spawn())
+        # Whether Describe answers that early is another clause's matter.
+        if provider.describe().ok:
+            _expect_identity(provider, "before Init")
+        _expect_identity(initialised(provider), "after Init")
+
+    @clause("CMP-CALL-006")
+    def test_health_answers_always(self, nomos_spawn: Starter) -> None:
+        """Before Init, after it, and while other calls run."""
+        provider = running(nomos_spawn())
+        _status(provider, "before Init")
+        initialised(provider)
+        for when in ("after Init", "after Init, again"):
+            if _status(provider, when) == HealthStatus.UNSPECIFIED:
+                raise Violation(f"a status that is set {when}", HealthStatus.UNSPECIFIED, *provider.answers[-1:])
+        for _ in range(TURNS):
+            calls = [provider.start_call("list", {}, interface=INTERFACE.name) for _ in range(TOGETHER)]
+            said = _status(provider, "while calls run")
+            for call in calls:
+                call.answer()
+            if said == HealthStatus.UNSPECIFIED:
+                raise Violation("a status that is set while calls run", said, *provider.answers[-1:])
+
+    @clause("CMP-CALL-007")
+    def test_an_init_that_fails_spoils_nothing(self, nomos_spawn: Starter) -> None:
+        """With a key that holds something else, without a configuration and without an alias, in a process each."""
+        first = initialised(running(nomos_spawn()))
+        first.stop()
+        refused = False
+        for config, alias in _doubtful(first.good_config):
+            provider = running(nomos_spawn())
+            answer = provider.init(config, alias=alias)
+            if not answer.ok:
+                refused = True
+                expect_code(answer, *INIT_CODES, because="as Init fails")
+                good = expect_ok(provider.init(), "the good Init after one that failed")
+                listed = provider.call("list", {}, interface=INTERFACE.name)
+                if not listed.ok:
+                    raise Violation("list answers after the good Init", told(listed), answer, good, listed)
+            provider.stop()
+        if not refused:
+            raise NotApplicable("no Init was refused")
+
+
+def _doubtful(good: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    """Yield configurations and aliases that many a provider refuses; None is the usual alias."""
+    yield good, ""
+    yield {}, None
+    for key in list(good)[:KEYS_TRIED]:
+        for wrong in ([["nomos"]], {"nomos": [1]}):
+            yield {**good, key: wrong}, None
+
+
+def _expect_identity(provider: RunningProvider, when: str) -> None:
+    """Ask Info and Describe what the provider is.
+
+    Raises:
+        Violation: one of the two fails, they differ, or what they say is not of the form that it has.
+    """
+    info, described = expect_ok(provider.info(), when), provider.describe()
+    if not described.ok:
+        raise Violation(f"Describe answers {when}", described.summary, described)
+    found = described.value
+    for name in ("type", "version"):
+        said = info.value.get(name) if is_map(info.value) else None
+        if not said or found[name] != said:
+            expected = f"Describe and Info tell one {name} {when}, and one that is not empty"
+            raise Violation(expected, f"{found[name]!r} and {said!r}", info, described)
+    if not SEMVER.fullmatch(found["version"]):
+        raise Violation("a version such as 1.2.3 or 1.2.3-rc.1+build.5", repr(found["version"]), info, described)
+    name = found["name"]
+    if not name or not all(sign.isalnum() or sign in NAME_SIGNS for sign in name):
+        raise Violation("a name of letters, digits, dots, plus signs, hyphens and underscores", repr(name), described)
+    if missing := PROTOCOLS - set(found["protocol_versions"]):
+        expected = f"the protocol versions {', '.join(sorted(PROTOCOLS))} in Describe"
+        raise Violation(expected, f"without {', '.join(sorted(missing))}", described)
+    if found["config_schema"] and not _is_schema(found["config_schema"]):
+        raise Violation("a config_schema that is empty or a JSON Schema", shorten(found["config_schema"]), described)
+
+
+def _is_schema(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict | bool)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _status(provider: RunningProvider, when: str) -> str:
+    """Return the status that Health says.
+
+    Raises:
+        Violation: it fails, or its status is none of the protocol.
+    """
+    answer = expect_ok(provider.health(), when)
+    status = str(answer.value.get("status", "")) if is_map(answer.value) else ""
+    if answer.decode_error or status not in set(HealthStatus):
+        raise Violation(f"Health {when} says a status of the protocol", answer.summary, answer)
+    return status
 
 
 def _creations(fleet: Fleet) -> list[_Creation]:

@@ -236,7 +236,14 @@ class DescribesLate(Original):
     """Asks its object what it is."""
 
 
-@function_mutant("compute", "CMP-CALL-002", "unlisted", defect="Describe lists no on_heartbeat", served=_Modest)
+@function_mutant(
+    "compute",
+    "CMP-CALL-002",
+    "unlisted",
+    defect="Describe lists no on_heartbeat",
+    also=("CMP-HOOK-001",),
+    served=_Modest,
+)
 class ForgetsToList(Original):
     """Has two lists."""
 
