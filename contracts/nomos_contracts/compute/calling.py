@@ -15,6 +15,7 @@ from nomos_contracts.compute.interface import CORE, INTERFACE, CreateSnapshotOpt
 from nomos_contracts.compute.malformed import adopt
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spot import price_of
+from nomos_contracts.config.health import status_of
 from nomos_contracts.config.info import SEMVER
 from nomos_contracts.config.interface import INIT_CODES, HealthStatus
 from nomos_contracts.contract import Contract
@@ -216,14 +217,14 @@ class CallingContract(Contract):
     def test_health_answers_always(self, nomos_spawn: Starter) -> None:
         """Before Init, after it, and while other calls run."""
         provider = running(nomos_spawn())
-        _status(provider, "before Init")
+        status_of(provider.health(), "before Init")
         initialised(provider)
         for when in ("after Init", "after Init, again"):
-            if _status(provider, when) == HealthStatus.UNSPECIFIED:
+            if status_of(provider.health(), when) == HealthStatus.UNSPECIFIED:
                 raise Violation(f"a status that is set {when}", HealthStatus.UNSPECIFIED, *provider.answers[-1:])
         for _ in range(TURNS):
             calls = [provider.start_call("list", {}, interface=INTERFACE.name) for _ in range(TOGETHER)]
-            said = _status(provider, "while calls run")
+            said = status_of(provider.health(), "while calls run")
             for call in calls:
                 call.answer()
             if said == HealthStatus.UNSPECIFIED:
@@ -291,19 +292,6 @@ def _is_schema(text: str) -> bool:
         return isinstance(json.loads(text), dict | bool)
     except (ValueError, RecursionError):
         return False
-
-
-def _status(provider: RunningProvider, when: str) -> str:
-    """Return the status that Health says.
-
-    Raises:
-        Violation: it fails, or its status is none of the protocol.
-    """
-    answer = expect_ok(provider.health(), when)
-    status = str(answer.value.get("status", "")) if is_map(answer.value) else ""
-    if answer.decode_error or status not in set(HealthStatus):
-        raise Violation(f"Health {when} says a status of the protocol", answer.summary, answer)
-    return status
 
 
 def _creations(fleet: Fleet) -> list[_Creation]:

@@ -45,20 +45,20 @@ class HealthContract(Contract):
     @clause("CFG-HEALTH-001")
     def test_answers_before_init(self, nomos_fresh: RunningProvider, nomos_observe: Observe) -> None:
         """The first call of all, repeated, then again after a Fetch that was refused."""
-        nomos_observe("status before Init", _status(nomos_fresh.health(), "before Init"))
-        _status(nomos_fresh.health(), "before Init, again")
+        nomos_observe("status before Init", status_of(nomos_fresh.health(), "before Init"))
+        status_of(nomos_fresh.health(), "before Init, again")
         nomos_fresh.fetch(("nomos",))
-        _status(nomos_fresh.health(), "before Init, after a Fetch")
+        status_of(nomos_fresh.health(), "before Init, after a Fetch")
 
     @clause("CFG-HEALTH-002")
     def test_says_ok_when_operational(self, nomos_provider: RunningProvider, nomos_target: TargetFacts) -> None:
         """STATUS_STARTING may come first, for as long as a provider may take to start."""
         end = time.monotonic() + nomos_target.limits.get("announce", 5.0)
         answer = nomos_provider.health()
-        while _status(answer, "after Init") == HealthStatus.STARTING and time.monotonic() < end:
+        while status_of(answer, "after Init") == HealthStatus.STARTING and time.monotonic() < end:
             time.sleep(0.02)
             answer = nomos_provider.health()
-        if _status(answer, "after Init") != HealthStatus.OK:
+        if status_of(answer, "after Init") != HealthStatus.OK:
             raise Violation("Health of a provider that is fully operational says STATUS_OK", answer.summary, answer)
 
     @clause("CFG-HEALTH-003")
@@ -67,7 +67,7 @@ class HealthContract(Contract):
 
         def look(when: str) -> None:
             answer = nomos_fresh.health()
-            if _status(answer, when) == HealthStatus.UNSPECIFIED:
+            if status_of(answer, when) == HealthStatus.UNSPECIFIED:
                 raise Violation(f"a status that is set {when}", "STATUS_UNSPECIFIED", answer)
 
         initialised(nomos_fresh)
@@ -85,7 +85,7 @@ class HealthContract(Contract):
     def test_has_a_status_before_init(self, nomos_fresh: RunningProvider) -> None:
         """STATUS_STARTING says it best."""
         answer = nomos_fresh.health()
-        if answer.ok and _status(answer, "before Init") == HealthStatus.UNSPECIFIED:
+        if answer.ok and status_of(answer, "before Init") == HealthStatus.UNSPECIFIED:
             raise Violation("a status that is set, before Init too", "STATUS_UNSPECIFIED", answer)
 
     @clause("CFG-HEALTH-005")
@@ -98,11 +98,11 @@ class HealthContract(Contract):
         expect_ok(nomos_fresh.init(nomos_samples.degraded.config), "the sample `degraded`")
         end = time.monotonic() + nomos_target.limits.get("announce", 5.0)
         answer = nomos_fresh.health()
-        while _status(answer, "when degraded") == HealthStatus.STARTING and time.monotonic() < end:
+        while status_of(answer, "when degraded") == HealthStatus.STARTING and time.monotonic() < end:
             time.sleep(0.02)
             answer = nomos_fresh.health()
         for said in (answer, nomos_fresh.health()):
-            if _status(said, "when degraded") != HealthStatus.DEGRADED:
+            if status_of(said, "when degraded") != HealthStatus.DEGRADED:
                 raise Violation("STATUS_DEGRADED under the sample `degraded`", said.summary, said)
 
     @clause("CFG-HEALTH-006")
@@ -128,7 +128,7 @@ class HealthContract(Contract):
             raise NotApplicable(f"Init took {took:.2f} s, which is not long")
         # The first may have been answered before Init arrived.
         for answer in seen[len(seen) // 2 : len(seen) // 2 + 1]:
-            if not answer.ok or _status(answer, "during Init") != HealthStatus.STARTING:
+            if not answer.ok or status_of(answer, "during Init") != HealthStatus.STARTING:
                 raise Violation("Health during a long Init says STATUS_STARTING", answer.summary, answer)
 
     @clause("CFG-HEALTH-008")
@@ -139,7 +139,7 @@ class HealthContract(Contract):
             expect_ok(nomos_fresh.init(nomos_samples.degraded.config))
             answers.append(nomos_fresh.health())
         for answer in answers:
-            if _status(answer, "at any time") != HealthStatus.OK and not str(told(answer).get("message", "")).strip():
+            if status_of(answer, "at any time") != HealthStatus.OK and not str(told(answer).get("message", "")).strip():
                 raise Violation(f"a message beside {told(answer)['status']}", "an empty one", answer)
 
 
@@ -220,7 +220,7 @@ def _beside(provider: RunningProvider, paths: Sequence[Segments]) -> tuple[list[
     return pings, over
 
 
-def _status(answer: Answer, when: str) -> str:
+def status_of(answer: Answer, when: str) -> str:
     """Return the status of a Health that succeeded.
 
     Raises:
@@ -234,9 +234,9 @@ def _status(answer: Answer, when: str) -> str:
 
 
 def _expect_steady(answers: list[Answer]) -> None:
-    first = _status(answers[0], "as a ping")
+    first = status_of(answers[0], "as a ping")
     for number, answer in enumerate(answers, 1):
-        if _status(answer, f"as ping {number}") != first:
+        if status_of(answer, f"as ping {number}") != first:
             raise Violation(
                 f"{first} each time while nothing changes", f"{answer.summary} as ping {number}", answers[0], answer
             )
