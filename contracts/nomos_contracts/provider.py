@@ -47,6 +47,7 @@ class Answer:
         details: the decoded ErrorDetail of a v2 error as a mapping, empty where there is none.
         decode_error: why the bytes of an OK answer could not be decoded, empty where they could.
         seconds: the deadline that was sent.
+        trailer: the serialized google.rpc.Status of a call over v2 that failed, None where none came.
         ended: when it was there, on the monotonic clock of the run.
     """
 
@@ -61,6 +62,7 @@ class Answer:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     decode_error: str = ""
     seconds: float = 0.0
+    trailer: bytes | None = field(default=None, compare=False, repr=False)
     ended: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     @property

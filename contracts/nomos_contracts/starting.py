@@ -35,6 +35,7 @@ class Announcement:
         address: ``127.0.0.1:<port>`` or ``unix:<absolute path>``.
         port: the port, None for a Unix socket.
         after: seconds from the start of the process to the complete line.
+        unheard: what the first attempt to connect met where nobody listened yet, empty where somebody did.
     """
 
     line: bytes
@@ -42,6 +43,7 @@ class Announcement:
     address: str
     port: int | None
     after: float
+    unheard: str = ""
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,21 @@ def _texts(message: bytes, number: int) -> list[bytes]:
     return [bytes(cast("memoryview", part)) for at, kind, part in fields if (at, kind) == (number, wire.BYTES)]
 
 
+def read_status(data: bytes) -> tuple[int, str]:
+    """Return number and message of a serialized google.rpc.Status; what is absent is 0, or empty.
+
+    Raises:
+        WireError: it is none.
+    """
+    number, message = 0, ""
+    for at, kind, value in wire.read_fields(data):
+        if at == 1 and kind == wire.VARINT and isinstance(value, int):
+            number = value
+        elif at == 2 and kind == wire.BYTES and not isinstance(value, int):
+            message = bytes(value).decode(errors="replace")
+    return number, message
+
+
 def from_status(status: str, message: str, details: bytes | None = None) -> ProviderError:
     """Return the error that a failed call stands for.
 

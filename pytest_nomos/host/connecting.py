@@ -25,6 +25,8 @@ PROBE_SECONDS: Final = 0.3
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _FRAME_HEADER: Final = 9
 _SETTINGS: Final = 4
+_NOBODY: Final = ("Connection refused", "No such file or directory")
+"""What the system says where nobody listens."""
 _LOCAL: Final = ("failed to connect to all addresses", "Stream removed", "Socket closed", "Connection reset", "GOAWAY")
 """How a message begins or reads that gRPC itself wrote because there was no connection, or no longer one."""
 
@@ -50,6 +52,10 @@ class Connecting:
         limits: attempts, timeout, pauses.
         metadata: goes with each attempt.
         taken: ports on which something listened before the provider was started.
+
+    Attributes:
+        attempts: how many there were.
+        unheard: what the first one met where nobody listened yet, empty where somebody did.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Connecting:
         self._metadata = metadata
         self._taken = taken
         self.attempts = 0
+        self.unheard = ""
 
     def run(self, cancel: Cancel | None = None) -> Finding | None:
         """Try to connect; None once it is done.
@@ -85,6 +92,8 @@ class Connecting:
             if problem is None:
                 return None
             cause = problem
+            if attempt == 1 and any(words in problem for words in _NOBODY):
+                self.unheard = problem
             if self._ended(0.05):
                 break
             if attempt < self._limits.connect_attempts and not self._pause(attempt, deadline, cancel):

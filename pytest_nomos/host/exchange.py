@@ -106,6 +106,7 @@ def to_answer(method: str, request: Any, reply: Reply, decode: Decoder, seconds:
         details={} if reply.details is None else _error_details(reply.details),
         decode_error=decode_error,
         seconds=seconds,
+        trailer=reply.details,
     )
 
 

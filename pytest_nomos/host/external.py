@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -187,10 +187,12 @@ class ExternalProvider:
             raise RuntimeError("connect() comes after the announcement; call start()")
         if self.channel is None:
             self.channel = ChannelPool(self.announcement.address, self._limits)
-        finding = Connecting(self.channel, process, self._limits, self._metadata, self._taken).run(cancel)
+        connecting = Connecting(self.channel, process, self._limits, self._metadata, self._taken)
+        finding = connecting.run(cancel)
         if finding is not None:
             self.channel.close()
             raise self._failed(finding)
+        self.announcement = replace(self.announcement, unheard=connecting.unheard)
         self.client = Caller(self.channel, self._metadata)
 
     def reroute(self, address: str) -> None:

@@ -1,29 +1,26 @@
-"""Calling: what a program answers around its methods: to Describe, Fetch, unknown names and repeated keys."""
+"""Calling: what a program answers around its methods: to Fetch, unknown names, repeated keys and CallStream."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from random import Random
 from typing import Any, Final
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import SPAWN, Fleet, expect_failure, fleet_of, told
-from nomos_contracts.compute.interface import CORE, INTERFACE, CreateSnapshotOptions, SpotOptions
+from nomos_contracts.compute.interface import INTERFACE, CreateSnapshotOptions, SpotOptions
 from nomos_contracts.compute.malformed import adopt
+from nomos_contracts.compute.presenting import description_of
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spot import price_of
-from nomos_contracts.config.health import status_of
-from nomos_contracts.config.info import SEMVER
-from nomos_contracts.config.interface import INIT_CODES, HealthStatus
 from nomos_contracts.contract import Contract
-from nomos_contracts.faces import WireFace, interface_in
+from nomos_contracts.faces import WireFace
 from nomos_contracts.inherited import INHERITED
-from nomos_contracts.process.interface import initialised, running
-from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, Starter, TargetFacts
-from nomos_contracts.violation import Blocked, NotApplicable, Violation, expect_code, expect_ok, shorten
+from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, TargetFacts
+from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
 from nomos_proto.kinds import is_map
 
 NOWHERE: Final = "nomos_no_such"
@@ -36,23 +33,14 @@ UNKNOWN: Final = (
 )
 """Interfaces and functions that no compute provider has; what is every object's own is no function."""
 
-LIFECYCLE: Final = frozenset({"on_startup", "on_shutdown"})
-"""Methods that need no arguments and change what the provider is."""
-
 TOGETHER: Final = 4
 """Calls with one key that are made at once."""
 
-PROTOCOLS: Final = frozenset({"v1", "v2"})
-"""Versions of the protocol that every provider of functions serves."""
+STREAM_SECONDS: Final = 5.0
+"""Seconds after which a stream that never ends has been given its time."""
 
-NAME_SIGNS: Final = frozenset(".+-_")
-"""What the name of a provider holds beside letters and digits."""
-
-KEYS_TRIED: Final = 3
-"""Keys of the good configuration that hold something else, one after the other."""
-
-TURNS: Final = 4
-"""How often Health is asked while calls run."""
+PARTS: Final = 16
+"""At most so many parts of a stream are looked at."""
 
 
 @dataclass(frozen=True)
@@ -78,41 +66,6 @@ def _wire(provider: InterfaceProvider) -> WireFace:
     return provider
 
 
-@dataclass(frozen=True)
-class _Described:
-    """What Describe says of the interface; in which order it lists things has no meaning.
-
-    Attributes:
-        capabilities: what it declares.
-        functions: name, and whether it is streaming and idempotent, of each function.
-    """
-
-    capabilities: frozenset[str]
-    functions: frozenset[tuple[str, bool, bool]]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of its functions."""
-        return frozenset(name for name, *_ in self.functions)
-
-
-def _described(provider: RunningProvider, when: str) -> tuple[_Described, Answer]:
-    """Ask Describe.
-
-    Raises:
-        Violation: it fails, or does not list the interface in its version.
-    """
-    answer = provider.describe()
-    if not answer.ok:
-        raise Violation(f"Describe answers {when}", answer.summary, answer)
-    found = interface_in(answer.value, INTERFACE.name)
-    if found.get("version") != INTERFACE.version:
-        expected = f"Describe lists the interface {INTERFACE.name}, version {INTERFACE.version}, {when}"
-        raise Violation(expected, shorten(answer.value), answer)
-    functions = ((str(one["name"]), bool(one["streaming"]), bool(one["idempotent"])) for one in found["functions"])
-    return _Described(frozenset(map(str, found["capabilities"])), frozenset(functions)), answer
-
-
 class CallingContract(Contract):
     """What callers of any language rely on before they know your provider: what it is, and what it has and has not.
 
@@ -131,40 +84,6 @@ class CallingContract(Contract):
         after = provider.invoke("list")
         if not after.ok:
             raise Violation("list works after calls of what is not there", told(after), after)
-
-    @clause("CMP-CALL-002")
-    def test_describe_says_what_is_there(self, nomos_spawn: Starter) -> None:
-        """Before Init and after it, and from then on the same; what it lists can be called, and nothing else."""
-        provider = running(nomos_spawn())
-        before, early = _described(provider, "before Init")
-        first, after = _described(initialised(provider), "after Init")
-        for name in ("type", "version"):
-            if early.value.get(name) != after.value.get(name):
-                expected = f"Describe says the same {name} before and after Init: {early.value.get(name)!r}"
-                raise Violation(expected, repr(after.value.get(name)), early, after)
-        if missing := (first.names & set(CORE)) - before.names:
-            raise Violation(f"Describe lists {', '.join(sorted(missing))} before Init", "it does not", early, after)
-        if streaming := sorted(name for name, streams, _ in first.functions if streams):
-            raise Violation("functions that answer through Call do not stream", ", ".join(streaming), after)
-        self._callable(provider, first)
-        again, later = _described(provider, "later")
-        if again != first:
-            raise Violation(f"Describe says the same as before: {shorten(first)}", shorten(again), after, later)
-
-    @staticmethod
-    def _callable(provider: RunningProvider, described: _Described) -> None:
-        """Call methods without arguments: one that is there answers, or refuses that."""
-        for name, method in INTERFACE.methods.items():
-            # A method of a capability that is not declared may be there, and refuse.
-            silent = method.capability and method.capability not in described.capabilities
-            if name in LIFECYCLE or silent:
-                continue
-            answer = provider.call(name, {}, interface=INTERFACE.name)
-            if (answer.code != "UNIMPLEMENTED") != (name in described.names):
-                listed = "listed" if name in described.names else "not listed"
-                raise Violation(
-                    f"Describe lists {name} if it is there", f"it is {listed}, and answered {told(answer)}", answer
-                )
 
     @clause("CMP-CALL-003")
     def test_there_is_nothing_to_fetch(self, nomos_provider: InterfaceProvider) -> None:
@@ -185,7 +104,10 @@ class CallingContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Spawns, requests for spot instances and for snapshots: one after the other, and several at once."""
+        """Spawns, requests for spot instances and for snapshots: one after the other, and several at once.
+
+        With other arguments it is still the same call, or refused; with a key that is nearly the same it is another.
+        """
         provider = _wire(nomos_provider)
         with fleet_of(provider, nomos_samples, nomos_target, nomos_random) as fleet:
             creations = _creations(fleet)
@@ -193,105 +115,98 @@ class CallingContract(Contract):
                 for one in creations:
                     plain = INTERFACE.methods[one.method].plain(one.arguments())
                     answers = _with_one_key(provider.running, one.method, plain, fleet.name(), at_once=at_once)
-                    for answer in answers:
-                        if answer.ok and is_map(answer.value):
-                            adopt(fleet, one.method, answer.value)
-                    if not any(answer.ok for answer in answers):
-                        raise Blocked(one.clause, told(answers[0]))
+                    _adopt_all(fleet, one, answers)
                     made = {answer.value.get(one.field) if answer.ok else told(answer) for answer in answers}
                     if len(made) > 1:
                         how = "at once" if at_once else "one after the other"
                         expected = f"one {one.field} of {len(answers)} calls of {one.method} with one key, {how}"
                         raise Violation(expected, shorten(sorted(map(str, made))), *answers)
+            for one in creations:
+                _expect_the_key_decides(fleet, provider.running, one)
 
-    @clause("CMP-CALL-005")
-    def test_describe_and_info_agree(self, nomos_spawn: Starter) -> None:
-        """Before Init and after it; with a name, and a schema that a person or an editor can use."""
-        provider = running(nomos_spawn())
-        # Whether Describe answers that early is another clause's matter.
-        if provider.describe().ok:
-            _expect_identity(provider, "before Init")
-        _expect_identity(initialised(provider), "after Init")
+    @clause("CMP-CALL-008")
+    def test_nothing_streams(self, nomos_fresh: InterfaceProvider) -> None:
+        """CallStream of functions that answer through Call, and of one that is not there."""
+        provider = _wire(nomos_fresh).running
+        for function in ("list", "generate_bootstrap", NOWHERE):
+            seconds = min(STREAM_SECONDS, provider.call("list", {}, interface=INTERFACE.name).seconds)
+            parts = list(islice(provider.stream(function, {}, interface=INTERFACE.name, timeout=seconds), PARTS))
+            if not parts or parts[-1].code != "UNIMPLEMENTED":
+                got = told(parts[-1]) if parts else "a stream that ends, and nothing in it"
+                raise Violation(f"CallStream of {function} fails with UNIMPLEMENTED", got, *parts[-1:])
 
-    @clause("CMP-CALL-006")
-    def test_health_answers_always(self, nomos_spawn: Starter) -> None:
-        """Before Init, after it, and while other calls run."""
-        provider = running(nomos_spawn())
-        status_of(provider.health(), "before Init")
-        initialised(provider)
-        for when in ("after Init", "after Init, again"):
-            if status_of(provider.health(), when) == HealthStatus.UNSPECIFIED:
-                raise Violation(f"a status that is set {when}", HealthStatus.UNSPECIFIED, *provider.answers[-1:])
-        for _ in range(TURNS):
-            calls = [provider.start_call("list", {}, interface=INTERFACE.name) for _ in range(TOGETHER)]
-            said = status_of(provider.health(), "while calls run")
-            for call in calls:
-                call.answer()
-            if said == HealthStatus.UNSPECIFIED:
-                raise Violation("a status that is set while calls run", said, *provider.answers[-1:])
-
-    @clause("CMP-CALL-007")
-    def test_an_init_that_fails_spoils_nothing(self, nomos_spawn: Starter) -> None:
-        """With a key that holds something else, without a configuration and without an alias, in a process each."""
-        first = initialised(running(nomos_spawn()))
-        first.stop()
-        refused = False
-        for config, alias in _doubtful(first.good_config):
-            provider = running(nomos_spawn())
-            answer = provider.init(config, alias=alias)
-            if not answer.ok:
-                refused = True
-                expect_code(answer, *INIT_CODES, because="as Init fails")
-                good = expect_ok(provider.init(), "the good Init after one that failed")
-                listed = provider.call("list", {}, interface=INTERFACE.name)
-                if not listed.ok:
-                    raise Violation("list answers after the good Init", told(listed), answer, good, listed)
-            provider.stop()
-        if not refused:
-            raise NotApplicable("no Init was refused")
+    @clause("CMP-CALL-009")
+    def test_what_is_said_to_be_idempotent_is(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Each call that makes something, twice with equal arguments and without a key."""
+        provider = _wire(nomos_provider)
+        listed, _ = description_of(provider.running, "after Init")
+        promised = {name for name, _, idempotent in listed.functions if idempotent}
+        with fleet_of(provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            creations = [one for one in _creations(fleet) if one.method in promised]
+            for one in creations:
+                plain = INTERFACE.methods[one.method].plain(one.arguments())
+                answers = _with_one_key(provider.running, one.method, plain, "", at_once=False)
+                _adopt_all(fleet, one, answers)
+                # A second one may be refused: that has no effect either.
+                made = {answer.value.get(one.field) for answer in answers if answer.ok}
+                if len(made) > 1:
+                    expected = f"one {one.field} of two calls of {one.method}, which Describe calls idempotent"
+                    raise Violation(expected, shorten(sorted(map(str, made))), *answers)
+        if not creations:
+            raise NotApplicable("Describe calls nothing idempotent that makes something")
 
 
-def _doubtful(good: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str | None]]:
-    """Yield configurations and aliases that many a provider refuses; None is the usual alias."""
-    yield good, ""
-    yield {}, None
-    for key in list(good)[:KEYS_TRIED]:
-        for wrong in ([["nomos"]], {"nomos": [1]}):
-            yield {**good, key: wrong}, None
-
-
-def _expect_identity(provider: RunningProvider, when: str) -> None:
-    """Ask Info and Describe what the provider is.
+def _adopt_all(fleet: Fleet, one: _Creation, answers: Sequence[Answer]) -> None:
+    """Take in what *answers* made.
 
     Raises:
-        Violation: one of the two fails, they differ, or what they say is not of the form that it has.
+        Blocked: they made nothing.
     """
-    info, described = expect_ok(provider.info(), when), provider.describe()
-    if not described.ok:
-        raise Violation(f"Describe answers {when}", described.summary, described)
-    found = described.value
-    for name in ("type", "version"):
-        said = info.value.get(name) if is_map(info.value) else None
-        if not said or found[name] != said:
-            expected = f"Describe and Info tell one {name} {when}, and one that is not empty"
-            raise Violation(expected, f"{found[name]!r} and {said!r}", info, described)
-    if not SEMVER.fullmatch(found["version"]):
-        raise Violation("a version such as 1.2.3 or 1.2.3-rc.1+build.5", repr(found["version"]), info, described)
-    name = found["name"]
-    if not name or not all(sign.isalnum() or sign in NAME_SIGNS for sign in name):
-        raise Violation("a name of letters, digits, dots, plus signs, hyphens and underscores", repr(name), described)
-    if missing := PROTOCOLS - set(found["protocol_versions"]):
-        expected = f"the protocol versions {', '.join(sorted(PROTOCOLS))} in Describe"
-        raise Violation(expected, f"without {', '.join(sorted(missing))}", described)
-    if found["config_schema"] and not _is_schema(found["config_schema"]):
-        raise Violation("a config_schema that is empty or a JSON Schema", shorten(found["config_schema"]), described)
+    for answer in answers:
+        if answer.ok and is_map(answer.value):
+            adopt(fleet, one.method, answer.value)
+    if not any(answer.ok for answer in answers):
+        raise Blocked(one.clause, told(answers[0]))
 
 
-def _is_schema(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict | bool)
-    except (ValueError, RecursionError):
-        return False
+def _expect_the_key_decides(fleet: Fleet, provider: RunningProvider, one: _Creation) -> None:
+    """Make a call with a key, again with other arguments, and with keys that are nearly the same.
+
+    Raises:
+        Violation: the same key made another thing, or another key did not.
+    """
+    key = f"Key-{fleet.name()}"
+    method = INTERFACE.methods[one.method]
+
+    def made(with_key: str) -> Answer:
+        answer = provider.call(
+            one.method, method.plain(one.arguments()), interface=INTERFACE.name, idempotency_key=with_key
+        )
+        if answer.ok and is_map(answer.value):
+            adopt(fleet, one.method, answer.value)
+        return answer
+
+    first = made(key)
+    if not first.ok:
+        raise Blocked(one.clause, told(first))
+    again = made(key)
+    if again.ok and again.value.get(one.field) != first.value.get(one.field):
+        expected = f"one {one.field} of two calls of {one.method} with one key, or none for other arguments"
+        raise Violation(expected, shorten([first.value, again.value]), first, again)
+    for other in (key.lower(), key.upper(), key[:-1], f"{key} ", f" {key}"):
+        answer = made(other)
+        expected = f"calls of {one.method} with the keys {key!r} and {other!r} are two"
+        if answer.ok and answer.value.get(one.field) == first.value.get(one.field):
+            raise Violation(expected, f"{one.field} {first.value.get(one.field)} for both", first, answer)
+        # Blanks around a key may be refused as such.
+        if not answer.ok and other.strip() == other and made(f"Key-{fleet.name()}").ok:
+            raise Violation(expected, told(answer), first, answer)
 
 
 def _creations(fleet: Fleet) -> list[_Creation]:
@@ -322,7 +237,7 @@ def _snapshot(fleet: Fleet, instance_id: str) -> dict[str, Any]:
 def _with_one_key(
     provider: RunningProvider, method: str, plain: Mapping[str, Any], key: str, *, at_once: bool
 ) -> Sequence[Answer]:
-    """Make the same call twice, or several times at once, with *key*; return the answers."""
+    """Make the same call twice, or several times at once, with *key*, empty for none; return the answers."""
     if not at_once:
         again = partial(provider.call, method, plain, interface=INTERFACE.name, idempotency_key=key)
         return [again(), again()]

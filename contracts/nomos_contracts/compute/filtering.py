@@ -10,6 +10,7 @@ from nomos_contracts.compute.fleet import Fleet, code_of, fleet_of, told
 from nomos_contracts.compute.interface import InstanceStatus, ListFilter
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.stock import (
+    ODD,
     Stock,
     Tags,
     expect_each_its_own,
@@ -19,15 +20,15 @@ from nomos_contracts.compute.stock import (
     in_threes,
     in_words,
     matching,
+    odd_stock,
     one_wrong,
     single,
     stock_of,
     with_ended,
-    with_odd,
 )
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import InterfaceProvider, TargetFacts
-from nomos_contracts.violation import Violation, shorten
+from nomos_contracts.violation import Blocked, Violation, shorten
 
 LARGE = (2**31, 2**32, 2**63 - 1)
 """Limits that are negative, or nothing, where they are kept in 32 bits."""
@@ -52,7 +53,10 @@ class FilterContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """Running ones; what is not running is left out, and several statuses show each of them."""
+        """Running ones; what is not running is left out, and several statuses show each of them.
+
+        Also one that nobody asks get about, from its beginning to its end.
+        """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = fleet.spawn_many(2)
             fleet.run_all(made)
@@ -65,6 +69,22 @@ class FilterContract(Contract):
             expect_exactly(stock, ListFilter(status=(InstanceStatus.RUNNING, InstanceStatus.RUNNING)), ids)
             expect_exactly(stock, ListFilter(status=(InstanceStatus.STOPPED,)), set())
             expect_exactly(stock, ListFilter(status=others), set())
+            self._expect_by_list_alone(fleet)
+
+    @staticmethod
+    def _expect_by_list_alone(fleet: Fleet) -> None:
+        one, wanted = fleet.spawn().id, ListFilter(status=(InstanceStatus.RUNNING,))
+        if not fleet.poll(fleet.boot, lambda: one in fleet.listed(wanted)):
+            last = fleet.list_answer(wanted)
+            if fleet.running(one) is None:
+                raise Blocked("clause:CMP-STATE-001", f"{one} does not run within {fleet.boot:g} s")
+            raise Violation(f"list with {in_words(wanted)} shows {one}, which runs", told(last), last)
+        fleet.terminate(one)
+        if not fleet.poll(fleet.settle, lambda: one not in fleet.listed(wanted)):
+            last = fleet.list_answer(wanted)
+            if not fleet.ended(one):
+                raise Blocked("clause:CMP-TERM-001", f"{one} is not gone within {fleet.settle:g} s")
+            raise Violation(f"list with {in_words(wanted)} leaves out {one}, which was terminated", told(last), last)
 
     @clause("CMP-FILTER-002")
     def test_spec_shows_exactly_those(
@@ -113,11 +133,10 @@ class FilterContract(Contract):
     ) -> None:
         """Whole keys and whole values, all of those that are given; an instance may have more.
 
-        Of many tags each in turn is the one that does not fit; also tags that are hard to keep, where they are taken.
-        Several lists at once have each its own filter.
+        Of many tags each in turn is the one that does not fit. Several lists at once have each its own filter.
         """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
-            stock = with_odd(stock_of(fleet))
+            stock = stock_of(fleet)
             asked: tuple[Tags, ...] = (
                 {"role": fleet.mark},
                 {"role": fleet.mark, "tier": "a"},
@@ -134,12 +153,27 @@ class FilterContract(Contract):
                 {"rôle": "É"},
                 {"nomos-check": fleet.mark},
                 *({**stock.tags["both"], key: "other"} for key in stock.tags["both"]),
-                *(one_wrong(stock.tags["odd"]) if "odd" in stock.tags else ()),
             )
             for tags in asked:
                 wanted = ListFilter(tags=tags)
                 expect_exactly(stock, wanted, matching(stock, wanted))
             expect_each_its_own(stock, [ListFilter(tags=tags) for tags in asked[:AT_ONCE]])
+
+    @clause("CMP-FILTER-004")
+    def test_tags_that_are_hard_to_keep(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Long, many, with odd signs, without a key: where they are taken they are kept, each as a whole."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            stock = odd_stock(fleet)
+            for name in (one for one in ODD if one in stock.tags):
+                for tags in one_wrong(stock.tags[name]):
+                    wanted = ListFilter(tags=tags)
+                    expect_exactly(stock, wanted, matching(stock, wanted))
 
     @clause("CMP-FILTER-005")
     def test_limit_shows_at_most_so_many(
@@ -151,16 +185,17 @@ class FilterContract(Contract):
     ) -> None:
         """None, one, two, as many as there are, and far more; alone it is a limit of the whole list.
 
-        What was terminated does not count.
+        What was terminated does not count. At most -1 is nothing, or refused.
         """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = fleet.spawn_many(4)
             fleet.visible(made)
             for limit in (1, 2, 3, 4, 1000, *LARGE):
                 self._expect_up_to(fleet, limit, len(made))
-            answer = fleet.list_answer(ListFilter(limit=0))
-            if answer.ok and len(answer.value):
-                raise Violation("list with limit 0 shows nothing", told(answer), answer)
+            for limit in (0, -1, -(2**31), -(2**63)):
+                answer = fleet.list_answer(ListFilter(limit=limit))
+                if answer.ok and len(answer.value):
+                    raise Violation(f"list with limit {limit} shows nothing", told(answer), answer)
             for one in made[:2]:
                 fleet.end(one.id)
             for limit in (1, 2):

@@ -43,6 +43,8 @@ TEXTS: Final = (
     "0",
 )
 SECRET: Final = "nomos-secret-5f2d1c"  # noqa: S105 # made up, so that it can be looked for
+SCRIPT: Final = "nomos-script-83b7e4"
+"""As above, at the head of a user's script."""
 LARGE: Final = 2**62
 
 
@@ -55,6 +57,7 @@ def secret_bootstrap(plain: BootstrapConfig | None = None) -> BootstrapConfig:
     variables = {"NOMOS_PASSWORD": "", **(given.environment or {})}
     return replace(
         given,
+        init_script=None if given.init_script is None else f"# {SCRIPT}\n{given.init_script}",
         registration_token=SECRET + given.registration_token,
         environment={name: SECRET + value for name, value in variables.items()},
     )

@@ -172,8 +172,9 @@ class ListFilter:
         spec: exactly this one.
         region: exactly this one.
         tags: all of these, keys and values exactly; an instance may have more.
-        limit: at most so many, counted after everything else.
-        include_terminated: also those that are terminated, as far as the provider still knows them.
+        limit: at most so many, counted after everything else; below 0 none, or it is refused.
+        include_terminated: also those that are terminated, as far as the provider still knows them; without it
+            none, whatever `status` asks for.
     """
 
     status: tuple[InstanceStatus, ...] | None = None

@@ -158,7 +158,7 @@ class SupportsSnapshots(Protocol[TSnapshot_co]):
     """Gated by ``snapshots``."""
 
     async def create_snapshot(self, provider_id: str, options: CreateSnapshotOptions) -> SnapshotRequest:
-        """Begin a snapshot of an instance.
+        """Begin a snapshot of an instance, which it outlives.
 
         Raises:
             ProviderError: NOT_FOUND, there is no such instance.

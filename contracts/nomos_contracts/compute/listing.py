@@ -197,7 +197,7 @@ class ListContract(Contract):
         nomos_target: TargetFacts,
         nomos_random: Random,
     ) -> None:
-        """By default, and with each other filter; what lives is shown."""
+        """By default, and with each other filter, also with one that names the status; what lives is shown."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             gone, stays = fleet.spawn_many(2)
             fleet.run_all((gone, stays))
@@ -210,6 +210,8 @@ class ListContract(Contract):
                 ListFilter(limit=1000),
                 ListFilter(include_terminated=False),
                 ListFilter(tags={"nomos-check": fleet.mark}),
+                ListFilter(status=(InstanceStatus.TERMINATED,)),
+                ListFilter(status=tuple(InstanceStatus)),
             ):
 
                 def over(wanted: ListFilter | None = wanted) -> bool:

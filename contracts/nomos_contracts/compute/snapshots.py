@@ -10,7 +10,7 @@ from typing import Any
 
 from nomos_contracts.clause import clause
 from nomos_contracts.compute.flags import places
-from nomos_contracts.compute.fleet import TAG, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told, words
+from nomos_contracts.compute.fleet import LOOKS, TAG, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told, words
 from nomos_contracts.compute.interface import (
     CreateSnapshotOptions,
     ListFilter,
@@ -339,6 +339,37 @@ class SnapshotContract(Contract):
                 for place in places(fleet):
                     answer = fleet.try_spawn(snapshot_id=unknown, **place)
                     expect_taxonomy(answer, "NOT_FOUND", "INVALID_SPEC", because="there is no such snapshot")
+
+    @clause("CMP-SNAP-006")
+    def test_outlives_its_instance(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """When the instance has ended the snapshot is still available, by its request and by its name."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = fleet.spawn()
+            fleet.run_all([made])
+            name = f"nomos-{fleet.name()}"
+            with made_snapshot(fleet, made.id, name) as (request, found):
+                if not fleet.poll(fleet.settle, by_name, fleet, name):
+                    raise Blocked("clause:CMP-SNAP-003", f"get_snapshot_by_name answers nothing for {name}")
+                fleet.end(made.id)
+                for _ in range(LOOKS):
+                    status = shaped(nomos_provider.invoke("get_snapshot_status", request_id=request))
+                    if status.code != "OK" or status.value.status is not SnapshotState.AVAILABLE:
+                        raise Violation(
+                            "a snapshot that is available when its instance has ended", told(status), status
+                        )
+                    seen = by_name(fleet, name)
+                    if seen is None or seen.id != found:
+                        raise Violation(
+                            f"the snapshot {found} by its name when its instance has ended",
+                            shorten(seen),
+                            *nomos_provider.answers[-1:],
+                        )
 
     @staticmethod
     def _started(fleet: Fleet, snapshot_id: str) -> ProviderInstance:

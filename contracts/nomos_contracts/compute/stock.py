@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nomos_contracts.compute.fleet import ENDED, Fleet, shaped, told
+from nomos_contracts.compute.fleet import ENDED, SPAWN, Fleet, shaped, told
 from nomos_contracts.compute.interface import InstanceStatus, ListFilter, ProviderInstance
 from nomos_contracts.inherited import INHERITED
 from nomos_contracts.violation import Blocked, Violation, shorten
@@ -16,6 +16,15 @@ Tags = Mapping[str, str]
 
 SEPARATORS = ",=:;/ "
 """What tags may be joined with where they are kept as one text."""
+
+ODD = ("odd", "many", "large", "blank")
+"""The names of instances whose tags are hard to keep; a vendor may refuse each of them."""
+
+MANY, LONG = 60, 300
+"""So many tags, and a value of so many letters, are more than many a vendor keeps."""
+
+LENGTHS = (63, 64, 127, 128, 255, 256)
+"""Lengths to which values are cut."""
 
 ROUNDS = 4
 """How often several lists are asked for at once."""
@@ -84,10 +93,9 @@ def stock_of(fleet: Fleet) -> Stock:
     return Stock(fleet, {name: seen[one.id] for name, one in made.items()}, tags)
 
 
-def with_odd(stock: Stock) -> Stock:
-    """Return the stock with one more, whose tags are hard to keep; without it where that is refused."""
-    fleet, mark = stock.fleet, stock.fleet.mark
-    tags = {
+def _odd(mark: str) -> Iterator[Tags]:
+    """Yield tags that are hard to keep, in the order of `ODD`."""
+    yield {
         "long": mark + "v" * 90,
         "Kind/of.a_thing": f"a/b.c_d {mark}",
         "cafe\u0301": "e\u0301",
@@ -95,22 +103,39 @@ def with_odd(stock: Stock) -> Stock:
         "number": "007",
         "pair": "a=1,b:2",
     }
-    answer = shaped(fleet.try_spawn(tags=tags))
-    if not answer.ok:
-        return stock
-    fleet.run_all([answer.value])
-    fleet.visible([answer.value])
-    seen = next(one for one in fleet.shown() if one.id == answer.value.id)
-    return replace(stock, made={**stock.made, "odd": seen}, tags={**stock.tags, "odd": tags})
+    yield {f"{mark}-{number:02}": f"{number:03}" for number in range(MANY)}
+    yield {"note": mark + "v" * LONG}
+    yield {"": mark}
+
+
+def odd_stock(fleet: Fleet) -> Stock:
+    """Return a stock of one with a plain tag and one for each of `ODD`, without those that are refused.
+
+    Raises:
+        Blocked: it cannot be spawned.
+    """
+    tags: dict[str, Tags] = {"plain": {"role": fleet.mark}, **dict(zip(ODD, _odd(fleet.mark), strict=True))}
+    answers = {name: shaped(fleet.try_spawn(tags=own)) for name, own in tags.items()}
+    if not answers["plain"].ok:
+        raise Blocked(SPAWN, f"spawn gave no instance: {told(answers['plain'])}")
+    taken = {name: answer.value for name, answer in answers.items() if answer.ok}
+    fleet.run_all(taken.values())
+    fleet.visible(taken.values())
+    seen = {one.id: one for one in fleet.shown()}
+    return Stock(fleet, {name: seen[one.id] for name, one in taken.items()}, {name: tags[name] for name in taken})
 
 
 def one_wrong(tags: Tags) -> Iterator[Tags]:
-    """Yield *tags*, and then *tags* with each of them in turn in a form that is nearly, but not, the right one."""
+    """Yield *tags*, and then *tags* with each of them in turn in a form that is nearly, but not, the right one.
+
+    Of many tags the last ones are enough: those that get lost.
+    """
     yield tags
-    for key, value in tags.items():
+    for key, value in list(tags.items())[-1 if len(tags) == MANY else 0 :]:
         rest = {name: one for name, one in tags.items() if name != key}
         cut = (value.partition(sign)[0] for sign in SEPARATORS if sign in value)
-        nearly = (value + "x", value[:-1], value[:63], *_writings(value), value.lstrip("0"), *cut)
+        lengths = (value[:length] for length in LENGTHS)
+        nearly = (value + "x", value[:-1], *lengths, *_writings(value), value.lstrip("0"), *cut)
         yield from ({**rest, key: one} for one in dict.fromkeys(nearly) if one != value)
         yield from ({**rest, one: value} for one in dict.fromkeys(_writings(key)) if one != key and one not in rest)
 

@@ -9,24 +9,38 @@ from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import Configured, Fleet, code_of, expect_taxonomy, fleet_of, shaped, told
-from nomos_contracts.compute.hostile import hostile_answers, hostile_spawns
-from nomos_contracts.compute.interface import ERROR_CODES
+from nomos_contracts.compute.fleet import (
+    Configured,
+    Fleet,
+    bootstrap,
+    code_of,
+    expect_taxonomy,
+    fleet_of,
+    shaped,
+    told,
+)
+from nomos_contracts.compute.hostile import SCRIPT, SECRET, hostile_answers, hostile_spawns, secret_bootstrap
+from nomos_contracts.compute.interface import ERROR_CODES, INTERFACE
 from nomos_contracts.compute.leftovers import Leftovers
 from nomos_contracts.compute.malformed import malformed_answers
 from nomos_contracts.compute.provoked import all_provoked, shrinks, waits
 from nomos_contracts.compute.refusals import refusals, refusals_of_life, refused_start
 from nomos_contracts.compute.samples import ComputeSamples
-from nomos_contracts.compute.secrets import secret_answers, shows_secret
+from nomos_contracts.compute.secrets import log_that_shows, secret_answers, shows
+from nomos_contracts.config.secrets import levels
 from nomos_contracts.contract import Contract
 from nomos_contracts.faces import WireFace
 from nomos_contracts.inherited import INHERITED
-from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
-from nomos_contracts.violation import Violation, shorten
-from nomos_proto.errors import row_of
+from nomos_contracts.process.interface import initialised, running
+from nomos_contracts.provider import Answer, InterfaceProvider, Starter, TargetFacts
+from nomos_contracts.violation import NotApplicable, Violation, shorten
+from nomos_proto.errors import STATUS_NUMBERS, read_status, row_of
 
 LONG = 300
 """Seconds to wait from which on it is looked at twice: a third of a second, if they were milliseconds."""
+
+MESSAGE = 8192
+"""Bytes that a message stays below: many libraries refuse a call whose header is larger."""
 
 SOME = ("capacity", "auth", "rate_limit")
 """Provocations from which it shows how a provider makes its errors."""
@@ -151,8 +165,75 @@ class ErrorContract(Contract):
                 continue
             if not answer.message.strip():
                 raise Violation("a failure with a message", told(answer), answer)
-            if shows_secret(answer):
+            if shows(answer, SECRET):
                 raise Violation("a failure that shows neither token nor environment", "it shows one", answer)
+
+    @clause("CMP-ERROR-007")
+    def test_the_status_of_a_failure_is_whole(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Of calls with hostile and with malformed arguments: what callers of any language read it from."""
+        if not isinstance(nomos_provider, WireFace):
+            raise NotApplicable("in this process there is no trailer")
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            answers = [answer for _, answer in hostile_answers(fleet)]
+            answers += (answer for *_, answer in malformed_answers(fleet, nomos_provider))
+        for answer in answers:
+            if answer.code == "OK":
+                continue
+            if len(answer.message.encode()) >= MESSAGE:
+                raise Violation(f"a message below {MESSAGE} bytes", f"{len(answer.message.encode())} bytes", answer)
+            if answer.trailer is None or not code_of(answer):
+                continue  # another clause's matter
+            number, message = read_status(answer.trailer)
+            if number != STATUS_NUMBERS.get(answer.code):
+                expected = f"a google.rpc.Status with the code of the call, {STATUS_NUMBERS.get(answer.code)}"
+                raise Violation(expected, f"code {number}", answer)
+            if answer.message.strip() and not message.strip():
+                raise Violation("a google.rpc.Status with a message, as the call has one", "without", answer)
+
+    @clause("CMP-ERROR-008")
+    def test_no_failure_shows_the_script(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """The user's script, in whatever way it is refused, or what stands beside it."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            answers = [*secret_answers(fleet)]
+        for answer in answers:
+            if answer.code != "OK" and shows(answer, SCRIPT):
+                raise Violation("a failure that shows nothing of init_script", "it shows its first line", answer)
+
+    @clause("CMP-ERROR-009")
+    def test_logs_show_no_secret(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_spawn: Starter,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """As text, in hex, in base64, of calls that succeed and that fail; at the level debug as well."""
+        if not isinstance(nomos_provider, WireFace):
+            raise NotApplicable("in this process there is no log of a program's own")
+        for process in levels(running(nomos_spawn()), nomos_spawn):
+            provider = WireFace(initialised(process), INTERFACE)
+            with fleet_of(provider, nomos_samples, nomos_target, nomos_random) as fleet:
+                fleet.try_spawn(bootstrap=secret_bootstrap(bootstrap(init_script="true\n")))
+                for _ in secret_answers(fleet):
+                    continue
+            process.stop()
+            stream, line = log_that_shows(process, SECRET)
+            if line:
+                expected = "no log line with the registration token or a value of the environment"
+                raise Violation(expected, f"on {stream}: {line[:300]!r}", evidence={"stream": stream})
 
     @clause("CMP-ERROR-006")
     def test_a_spawn_that_fails_leaves_nothing(

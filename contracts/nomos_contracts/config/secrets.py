@@ -96,7 +96,7 @@ class SecretContract(Contract):
         nomos_random: Random,
     ) -> None:
         """Canaries under unknown keys, in Inits that fail and in one that may succeed; at the level debug as well."""
-        for provider in _levels(nomos_fresh, nomos_spawn):
+        for provider in levels(nomos_fresh, nomos_spawn):
             self._try_unknown_keys(provider, nomos_samples, nomos_random)
 
     @staticmethod
@@ -124,7 +124,7 @@ class SecretContract(Contract):
         nomos_random: Random,
     ) -> None:
         """The secrets of the good configuration, and canaries in their place where Init should fail; at debug too."""
-        for provider in _levels(nomos_fresh, nomos_spawn):
+        for provider in levels(nomos_fresh, nomos_spawn):
             self._try_secret_keys(provider, nomos_samples, nomos_random)
 
     @staticmethod
@@ -147,14 +147,20 @@ class SecretContract(Contract):
             sample for sample in (*samples.bad_configs, *samples.unavailable) if sample.key in samples.secret_keys
         ]
         answers += [provider.init(sample.config) for sample in refused]
+        if samples.degraded is not None:
+            plain, pairs = samples.degraded.config, zip(samples.secret_keys, canaries, strict=True)
+            for config in (plain, *(replaced(plain, key, canary) for key, canary in pairs)):
+                answers += [provider.init(config), provider.health()]
         answers.append(provider.init())
-        plain = [str(value) for key in samples.secret_keys if isinstance(value := held(good, key), str | int | float)]
+        configs = [good] if samples.degraded is None else [good, samples.degraded.config]
+        held_there = (held(config, key) for config in configs for key in samples.secret_keys)
+        texts = [str(value) for value in held_there if isinstance(value, str | int | float)]
         canaries = [canary[:ENOUGH] for canary in canaries]
-        canaries += [text for text in plain if len(text) >= SHORTEST_SECRET]
+        canaries += [text for text in texts if len(text) >= SHORTEST_SECRET]
         # What is invalid may be an ordinary word, and a message may say that it is too short.
         invalid = [value for sample in refused if isinstance(value := held(sample.config, sample.key), str)]
         canaries += [text for text in invalid if len(text) >= SHORTEST_WORD]
-        canaries += [form for text in (*plain, *invalid) for form in _passwords(text)]
+        canaries += [form for text in (*texts, *invalid) for form in _passwords(text)]
         shown = [spelled for canary in canaries for spelled in spellings(canary)]
         answers += _exercise(provider, samples, random)
         _expect_nowhere(provider, answers, shown, "the value of a secret key")
@@ -169,7 +175,7 @@ class SecretContract(Contract):
         nomos_random: Random,
     ) -> None:
         """Values that are distinctive are fetched, then what fails around them; at the level debug as well."""
-        for provider in _levels(nomos_fresh, nomos_spawn):
+        for provider in levels(nomos_fresh, nomos_spawn):
             self._try_served_values(provider, nomos_samples, nomos_target, nomos_random)
 
     @staticmethod
@@ -209,7 +215,7 @@ class SecretContract(Contract):
         _expect_nowhere(provider, [], logged, "a value that Fetch serves", whole=True)
 
 
-def _levels(provider: RunningProvider, spawn: Starter) -> Iterator[RunningProvider]:
+def levels(provider: RunningProvider, spawn: Starter) -> Iterator[RunningProvider]:
     """Yield *provider*, and where it takes the option a process that logs all it can."""
     yield provider
     for args in (("--log-level", "debug"), ("--log-level=debug",)):

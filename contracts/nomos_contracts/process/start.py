@@ -72,8 +72,14 @@ class StartContract(Contract):
 
     @clause("PROC-START-003")
     def test_listens_where_it_announced(self, nomos_start: Start) -> None:
-        """Somebody listens at the announced address when the announcement is there."""
-        started_or_broken(nomos_start, "PROC-START-003", "a provider that listens at the announced address")
+        """Somebody listens at the announced address when the announcement is there, not a moment later."""
+        expected = "a provider that listens at the announced address"
+        announced = started_or_broken(nomos_start, "PROC-START-003", expected).announcement
+        if announced.unheard:
+            got = (
+                f"after {announced.line.decode(errors='replace')} the first attempt to connect met: {announced.unheard}"
+            )
+            raise Violation(f"{expected} before it announces it", got)
 
     @clause("PROC-START-003")
     def test_accepts_further_connections(self, nomos_provider: RunningProvider, nomos_samples: ConfigSamples) -> None:

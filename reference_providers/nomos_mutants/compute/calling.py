@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from unittest.mock import patch
+
+import grpc
 
 from nomos_contracts.embodiment import Embodiment
 from nomos_contracts.exposure import ServedInterface
@@ -17,6 +19,10 @@ from nomos_proto.description import ProviderInfo
 from nomos_proto.errors import ProviderError
 from nomos_proto.once import Once
 from nomos_proto.provider import CallContext, FunctionSpec
+from nomos_proto.servicer import V2Servicer
+
+RUN = Once.run
+"""As it is before a mutant takes its place."""
 
 
 class _RenamedError(ProviderError):
@@ -195,6 +201,54 @@ class _Hasty(_Keyless):
         return self._answers[key]
 
 
+class _Particular(_Keyless):
+    """Takes the arguments for a part of the key."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kept = Once()
+
+    def run(self, key: Hashable, request: bytes, work: Callable[[], bytes], context: CallContext) -> bytes:
+        """Look for both."""
+        return RUN(self._kept, (key, request), request, work, context)
+
+
+class _Folding(_Particular):
+    """Takes keys that are nearly the same for one."""
+
+    def run(self, key: Hashable, request: bytes, work: Callable[[], bytes], context: CallContext) -> bytes:
+        """Look without case."""
+        return RUN(self._kept, str(key).lower(), b"", work, context)
+
+
+class _Closing(ServedInterface):
+    """Answers CallStream with nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        patch.object(V2Servicer, "CallStream", self.stream).start()
+
+    def stream(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """End at once."""
+        return iter(())
+
+
+class _Endless(_Closing):
+    def stream(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """Wait for the caller to leave."""
+        while context.is_active():
+            threading.Event().wait(0.05)
+        return iter(())
+
+
+class _Boasting(ServedInterface):
+    def describe(self) -> ProviderInfo:
+        """Say of each function that it is idempotent."""
+        found = super().describe()
+        safe = ((one, tuple(replace(each, idempotent=True) for each in one.functions)) for one in found.interfaces)
+        return replace(found, interfaces=tuple(replace(one, functions=functions) for one, functions in safe))
+
+
 @function_mutant(
     "compute", "CMP-SHAPE-003", "code", defect="a list in the place of a record has a code of its own", served=_Unfit
 )
@@ -284,3 +338,32 @@ class IgnoresKeys(Original):
 )
 class RemembersLate(Original):
     """Remembers an answer once it is there."""
+
+
+@function_mutant(
+    "compute", "CMP-CALL-004", "arguments", defect="a key holds for calls with equal arguments only", served=_Particular
+)
+class KeysWithArguments(Original):
+    """Hashes the whole request."""
+
+
+@function_mutant("compute", "CMP-CALL-004", "case", defect="the case of keys does not count", served=_Folding)
+class FoldsKeys(Original):
+    """Keeps keys where case does not count."""
+
+
+@function_mutant("compute", "CMP-CALL-008", defect="CallStream ends well, and answers nothing", served=_Closing)
+class StreamsNothing(Original):
+    """Left the method that was generated as it is."""
+
+
+@function_mutant("compute", "CMP-CALL-008", "endless", defect="CallStream never ends", served=_Endless)
+class StreamsForEver(Original):
+    """Waits for parts that do not come."""
+
+
+@function_mutant(
+    "compute", "CMP-CALL-009", defect="Describe says of each function that it is idempotent", served=_Boasting
+)
+class CallsAllIdempotent(Original):
+    """Fills in what sounds best."""

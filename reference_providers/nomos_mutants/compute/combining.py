@@ -235,3 +235,90 @@ class MovesAtEdges(_Pages):
     """Lists the newest first."""
 
     newest_first = True
+
+
+class _Keeping(Original):
+    """Keeps other tags than those that were given."""
+
+    def kept(self, tags: Tags) -> Tags:
+        """Return what is kept of *tags*."""
+        raise NotImplementedError
+
+    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
+        """Spawn with them."""
+        return await super().spawn(replace(options, tags=self.kept(options.tags or {})))
+
+
+@mutant("CMP-FILTER-004", "many", defect="of many tags the first fifty are kept")
+class FiftyTags(_Keeping):
+    """Has a table of a fixed size."""
+
+    def kept(self, tags: Tags) -> Tags:
+        """Cut the map."""
+        return dict(list(tags.items())[:50])
+
+
+@mutant("CMP-FILTER-004", "column", defect="the values of tags are cut at 256 characters")
+class CutValues(_Keeping):
+    """Has a column of a fixed length."""
+
+    def kept(self, tags: Tags) -> Tags:
+        """Cut the values."""
+        return {key: value[:256] for key, value in tags.items()}
+
+
+@mutant("CMP-FILTER-004", "blank", defect="a tag with an empty key is lost")
+class NeedsKeys(_Keeping):
+    """Takes an empty key for none."""
+
+    def kept(self, tags: Tags) -> Tags:
+        """Leave it out."""
+        return {key: value for key, value in tags.items() if key}
+
+
+@mutant("CMP-LIST-004", "status", defect="who asks for the status terminated sees what is terminated")
+class StatusIncludes(Filtered):
+    """Takes the one wish for the other."""
+
+    def ask(self, wanted: ListFilter) -> ListFilter:
+        """Include it."""
+        named = InstanceStatus.TERMINATED in (wanted.status or ()) and wanted.limit is None
+        return replace(wanted, include_terminated=True) if named else wanted
+
+
+@mutant("CMP-FILTER-005", "negative", defect="a negative limit is none at all")
+class NegativeIsNone(Filtered):
+    """Has a sign for no limit."""
+
+    def ask(self, wanted: ListFilter) -> ListFilter:
+        """Drop it."""
+        return replace(wanted, limit=None) if (wanted.limit or 0) < 0 else wanted
+
+
+@mutant("CMP-FILTER-001", "stale", defect="the filter status compares what spawn and get said last")
+class NotedStatus(Filtered):
+    """Writes down what it answers."""
+
+    async def spawn(self, options: SpawnOptions) -> ProviderInstance:
+        """Note it."""
+        return self._noted(await super().spawn(options))
+
+    async def get(self, provider_id: str, region: str | None = None) -> ProviderInstance | None:
+        """Note it here too."""
+        found = await super().get(provider_id, region)
+        return found and self._noted(found)
+
+    def _noted(self, one: ProviderInstance) -> ProviderInstance:
+        self._notes = {**getattr(self, "_notes", {}), one.id: one.status}
+        return one
+
+    def ask(self, wanted: ListFilter) -> ListFilter:
+        """Leave the status to `answer`."""
+        return replace(wanted, status=None, limit=None) if wanted.status else wanted
+
+    def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
+        """Compare the notes."""
+        if not wanted.status:
+            return found
+        notes = getattr(self, "_notes", {})
+        return [one for one in found if notes.get(one.id, one.status) in wanted.status][: wanted.limit]

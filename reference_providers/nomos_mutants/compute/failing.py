@@ -256,7 +256,7 @@ class NamesLibrary(_Failing):
         return again(error, provider="cloud-sdk") if error.code == "RATE_LIMIT_ERROR" else error
 
 
-@mutant("CMP-ERROR-005", defect="a failure shows what was asked for, the token too")
+@mutant("CMP-ERROR-005", defect="a failure shows what was asked for, the token too", also=("CMP-ERROR-008",))
 class ShowsOptions(Original):
     """Helps with all it has."""
 
@@ -282,7 +282,12 @@ class ShowsVariable(Original):
         return super().generate_bootstrap(cfg)
 
 
-@mutant("CMP-ERROR-005", "checksum", defect="a failure about the checksum of a script shows all that it is made of")
+@mutant(
+    "CMP-ERROR-005",
+    "checksum",
+    defect="a failure about the checksum of a script shows all that it is made of",
+    also=("CMP-ERROR-008",),
+)
 class ShowsConfiguration(Original):
     """Shows what the checksum was compared with."""
 

@@ -163,8 +163,8 @@ class SpecBegins(Filtered):
     """Hands the spec to a filter with a star."""
 
     def ask(self, wanted: ListFilter) -> ListFilter:
-        """Leave it to `answer`."""
-        return replace(wanted, spec=None, limit=None)
+        """Leave it to `answer`; a limit below 0 is refused as ever."""
+        return replace(wanted, spec=None, limit=None if (wanted.limit or 0) >= 0 else wanted.limit)
 
     def answer(self, wanted: ListFilter, found: list[ProviderInstance]) -> list[ProviderInstance]:
         """Match beginnings."""

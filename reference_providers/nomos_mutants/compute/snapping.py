@@ -308,3 +308,21 @@ class UnknownElsewhere(Original):
         if options.region == self.settings.regions[-1] and options.snapshot_id not in known:
             options = replace(options, snapshot_id=None)
         return await super().spawn(options)
+
+
+@mutant("CMP-SNAP-006", defect="a snapshot goes with its instance")
+class GoesWithInstance(Original):
+    """Keeps snapshots beside the disk."""
+
+    async def create_snapshot(self, provider_id: str, options: CreateSnapshotOptions) -> SnapshotRequest:
+        """Note whose it is."""
+        made = await super().create_snapshot(provider_id, options)
+        self._owners = {**getattr(self, "_owners", {}), made.request_id: provider_id}
+        return made
+
+    async def terminate(self, provider_id: str, region: str | None = None) -> None:
+        """Delete them."""
+        await super().terminate(provider_id, region)
+        for one in [*self.cloud.snapshots()]:
+            if getattr(self, "_owners", {}).get(one.request) == provider_id:
+                self.cloud.delete_snapshot(one.id)

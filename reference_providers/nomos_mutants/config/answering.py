@@ -164,7 +164,7 @@ class WildcardLists(Original):
         return sorted(found) if path and path[-1] == "*" and isinstance(found, dict) else found
 
 
-@mutant("CFG-VALUE-006", defect="an index beyond the end counts from the start again")
+@mutant("CFG-VALUE-006", defect="an index beyond the end counts from the start again", also=("CFG-FETCH-010",))
 class IndexWraps(Original):
     """Takes the index modulo the length."""
 

@@ -12,7 +12,7 @@ from nomos_mutants.mutant import mutant
 from nomos_mutants.original import Original
 from nomos_proto import messages
 from nomos_proto.errors import ProviderError
-from nomos_proto.provider import CallContext
+from nomos_proto.provider import CallContext, Health, HealthStatus
 from nomos_proto.servicer import V1Servicer
 
 Config = Mapping[str, Any]
@@ -194,3 +194,21 @@ class LogsCharacters(_Logged):
 @mutant("CFG-SECRET-003", defect="each string that is fetched is logged")
 class LogsValues(_Logged):
     """Logs for debugging."""
+
+
+@mutant("CFG-SECRET-002", "health", defect="a degraded Health quotes the configuration")
+class ExplainsWithAll(Original):
+    """Tells whoever looks into it all that there is to know."""
+
+    _given: Config | None = None
+
+    def init(self, alias: str, config: Config, source_file_path: str, *, context: CallContext) -> None:
+        """Keep it."""
+        super().init(alias, config, source_file_path, context=context)
+        self._given = config
+
+    def health(self) -> Health:
+        """Quote it."""
+        found = super().health()
+        degraded = found.status is HealthStatus.DEGRADED
+        return Health(found.status, f"{found.message}; {self._given}") if degraded else found

@@ -59,6 +59,19 @@ def listens_nowhere(argv: Sequence[str]) -> int:
     return 0
 
 
+@mutant("PROC-START-003", "early", defect="it announces its port some tenths of a second before it listens there")
+def announces_early(argv: Sequence[str]) -> int:
+    """Announce a free port, and bind it afterwards."""
+    if os.environ.get("NOMOS_LISTEN"):
+        return serve_with(argv)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    os.write(1, b"PORT=%d\nPROVIDER_PORT=%d\n" % (port, port))
+    threading.Event().wait(0.3)
+    with fixed_port(port), announcing(lambda _: b""):
+        return serve_with(argv)
+
+
 @mutant("PROC-START-004", defect="it speaks HTTP/1.1 on the announced port")
 def speaks_http(argv: Sequence[str]) -> int:
     """Answer every connection as a web server."""
