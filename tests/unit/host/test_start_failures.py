@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from nomos_contracts.provider import StartError, StartFailure
+from nomos_mutants.mutant import ORIGINAL
 from pytest_nomos.host import Launch, Limits, ProviderHost
 
 SERVE = """
@@ -227,6 +228,16 @@ def test_one_that_announces_and_does_not_listen(fails: Fails, script: Script) ->
     assert f"nobody listens on 127.0.0.1:{port}" in error.message
     assert "failed to connect after 3 attempts: " in error.message
     assert error.elapsed > 1.4
+
+
+def test_of_one_that_listens_late_the_first_refusal_is_kept(host: ProviderHost) -> None:
+    started = {
+        name: host.start(Launch((sys.executable, "-m", "nomos_mutants", name)), name.replace("/", "-"))
+        for name in ("PROC-START-003/early", ORIGINAL)
+    }
+    said = {name: start.provider and start.provider.announcement.unheard for name, start in started.items()}
+    assert "Connection refused" in str(said["PROC-START-003/early"]), started
+    assert said[ORIGINAL] == "", started
 
 
 def test_one_that_listens_on_another_port_than_it_announces(fails: Fails, python: Callable[[str], Launch]) -> None:

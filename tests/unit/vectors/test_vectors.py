@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 from nomos_contracts.vectors import NAMES, vectors
 from nomos_contracts.violation import same
 from nomos_proto import messages, wire
-from nomos_proto.errors import STATUS_NUMBERS, TABLE, from_status
+from nomos_proto.errors import STATUS_NUMBERS, TABLE, from_status, read_status
 from nomos_proto.structs import StructError
 from nomos_proto.v1 import provider_pb2 as v1
 from nomos_proto.v2 import provider_pb2 as v2
@@ -200,6 +200,7 @@ def test_an_error_says_the_same_in_its_status_and_in_its_trailer(case: Vector):
     assert MessageToDict(status) == MessageToDict(ParseDict(case["json"], Status()))
     assert (status.code, status.message) == (case["number"], case["message"])
     assert STATUS_NUMBERS[case["status"]] == case["number"]
+    assert read_status(data_of(case)) == (case["number"], case["message"])
     detail = case["json"]["details"][0]
     error = from_status(case["status"], case["message"], data_of(case))
     assert error.code == detail["code"]
