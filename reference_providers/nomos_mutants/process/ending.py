@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 
@@ -83,21 +83,27 @@ def ignores_sigint(argv: Sequence[str]) -> int:
 
 
 class _Busy(Original):
-    """Counts the calls that run."""
+    """Knows the calls that run."""
 
-    running = 0
+    calls: ClassVar[set[CallContext]] = set()
     guard = threading.Lock()
 
+    @classmethod
+    def runs(cls) -> bool:
+        """Whether one runs whose caller is still there."""
+        with cls.guard:
+            return not all(one.cancelled() for one in cls.calls)
+
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
-        """Count it."""
+        """Note it."""
         with self.guard:
-            type(self).running += 1
+            self.calls.add(context)
         try:
-            time.sleep(0.02)
+            context.wait(0.02)
             return super().fetch(path, context=context)
         finally:
             with self.guard:
-                type(self).running -= 1
+                self.calls.discard(context)
 
 
 class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
@@ -105,7 +111,7 @@ class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
         """Take a signal for nothing while a call runs."""
         while True:
             reason = super().wait(timeout)
-            if reason == "asked" and _Busy.running:
+            if reason == "asked" and _Busy.runs():
                 continue
             return reason
 
