@@ -264,7 +264,7 @@ class _Suspicious(Original):
 @mutant(
     "CFG-CHAOS-008",
     defect="after ten connections that were cut soon, callers are refused for good",
-    also=("CFG-CHAOS-005", "CFG-CHAOS-006"),
+    also=("CFG-CHAOS-005", "CFG-CHAOS-006", "CFG-DEADLINE-001"),
 )
 def cautious(argv: Sequence[str]) -> int:
     """Serve behind a front that gives up."""
