@@ -134,6 +134,7 @@ class FilterContract(Contract):
         """Whole keys and whole values, all of those that are given; an instance may have more.
 
         Of many tags each in turn is the one that does not fit. Several lists at once have each its own filter.
+        Tags that are long, many, without a key or with odd signs are kept as a whole where they are taken.
         """
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             stock = stock_of(fleet)
@@ -158,16 +159,6 @@ class FilterContract(Contract):
                 wanted = ListFilter(tags=tags)
                 expect_exactly(stock, wanted, matching(stock, wanted))
             expect_each_its_own(stock, [ListFilter(tags=tags) for tags in asked[:AT_ONCE]])
-
-    @clause("CMP-FILTER-004")
-    def test_tags_that_are_hard_to_keep(
-        self,
-        nomos_provider: InterfaceProvider,
-        nomos_samples: ComputeSamples,
-        nomos_target: TargetFacts,
-        nomos_random: Random,
-    ) -> None:
-        """Long, many, with odd signs, without a key: where they are taken they are kept, each as a whole."""
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             stock = odd_stock(fleet)
             for name in (one for one in ODD if one in stock.tags):
