@@ -13,11 +13,10 @@ from nomos_contracts.clause import clause
 from nomos_contracts.compute.fleet import SPAWN, Fleet, expect_failure, fleet_of, told
 from nomos_contracts.compute.interface import INTERFACE, CreateSnapshotOptions, SpotOptions
 from nomos_contracts.compute.malformed import adopt
-from nomos_contracts.compute.presenting import description_of
+from nomos_contracts.compute.presenting import description_of, program_of
 from nomos_contracts.compute.samples import ComputeSamples
 from nomos_contracts.compute.spot import price_of
 from nomos_contracts.contract import Contract
-from nomos_contracts.faces import WireFace
 from nomos_contracts.inherited import INHERITED
 from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, TargetFacts
 from nomos_contracts.violation import Blocked, NotApplicable, Violation, shorten
@@ -60,12 +59,6 @@ class _Creation:
     clause: str
 
 
-def _wire(provider: InterfaceProvider) -> WireFace:
-    if not isinstance(provider, WireFace):
-        raise NotApplicable("in this process there is no program around the methods")
-    return provider
-
-
 class CallingContract(Contract):
     """What callers of any language rely on before they know your provider: what it is, and what it has and has not.
 
@@ -76,7 +69,7 @@ class CallingContract(Contract):
     @clause("CMP-CALL-001")
     def test_what_is_not_there_is_unimplemented(self, nomos_fresh: InterfaceProvider) -> None:
         """Made-up names, nearly right ones, and those that every object of some language has."""
-        provider = _wire(nomos_fresh)
+        provider = program_of(nomos_fresh)
         for interface, function in UNKNOWN:
             for arguments in ({}, {"provider_id": NOWHERE}):
                 answer = provider.running.call(function, arguments, interface=interface)
@@ -88,7 +81,7 @@ class CallingContract(Contract):
     @clause("CMP-CALL-003")
     def test_there_is_nothing_to_fetch(self, nomos_provider: InterfaceProvider) -> None:
         """Neither a made-up path, nor a setting, nor a method, nor an instance."""
-        provider = _wire(nomos_provider).running
+        provider = program_of(nomos_provider).running
         paths = [(NOWHERE,), (NOWHERE, "a"), ("list",), (INTERFACE.name,), (INTERFACE.name, "list"), ("config",)]
         paths += [path for key in provider.good_config if key for path in ((key,), ("config", key))]
         for path in paths:
@@ -108,7 +101,7 @@ class CallingContract(Contract):
 
         With other arguments it is still the same call, or refused; with a key that is nearly the same it is another.
         """
-        provider = _wire(nomos_provider)
+        provider = program_of(nomos_provider)
         with fleet_of(provider, nomos_samples, nomos_target, nomos_random) as fleet:
             creations = _creations(fleet)
             for at_once in (False, True):
@@ -127,10 +120,10 @@ class CallingContract(Contract):
     @clause("CMP-CALL-008")
     def test_nothing_streams(self, nomos_fresh: InterfaceProvider) -> None:
         """CallStream of functions that answer through Call, and of one that is not there."""
-        provider = _wire(nomos_fresh).running
+        provider = program_of(nomos_fresh).running
         for function in ("list", "generate_bootstrap", NOWHERE):
-            seconds = min(STREAM_SECONDS, provider.call("list", {}, interface=INTERFACE.name).seconds)
-            parts = list(islice(provider.stream(function, {}, interface=INTERFACE.name, timeout=seconds), PARTS))
+            stream = provider.stream(function, {}, interface=INTERFACE.name, timeout=STREAM_SECONDS)
+            parts = list(islice(stream, PARTS))
             if not parts or parts[-1].code != "UNIMPLEMENTED":
                 got = told(parts[-1]) if parts else "a stream that ends, and nothing in it"
                 raise Violation(f"CallStream of {function} fails with UNIMPLEMENTED", got, *parts[-1:])
@@ -144,7 +137,7 @@ class CallingContract(Contract):
         nomos_random: Random,
     ) -> None:
         """Each call that makes something, twice with equal arguments and without a key."""
-        provider = _wire(nomos_provider)
+        provider = program_of(nomos_provider)
         listed, _ = description_of(provider.running, "after Init")
         promised = {name for name, _, idempotent in listed.functions if idempotent}
         with fleet_of(provider, nomos_samples, nomos_target, nomos_random) as fleet:
@@ -162,6 +155,13 @@ class CallingContract(Contract):
             raise NotApplicable("Describe calls nothing idempotent that makes something")
 
 
+def _adopt(fleet: Fleet, one: _Creation, answer: Answer) -> Answer:
+    """Return *answer*; what it made is gone after the check."""
+    if answer.ok and is_map(answer.value):
+        adopt(fleet, one.method, answer.value)
+    return answer
+
+
 def _adopt_all(fleet: Fleet, one: _Creation, answers: Sequence[Answer]) -> None:
     """Take in what *answers* made.
 
@@ -169,8 +169,7 @@ def _adopt_all(fleet: Fleet, one: _Creation, answers: Sequence[Answer]) -> None:
         Blocked: they made nothing.
     """
     for answer in answers:
-        if answer.ok and is_map(answer.value):
-            adopt(fleet, one.method, answer.value)
+        _adopt(fleet, one, answer)
     if not any(answer.ok for answer in answers):
         raise Blocked(one.clause, told(answers[0]))
 
@@ -188,9 +187,7 @@ def _expect_the_key_decides(fleet: Fleet, provider: RunningProvider, one: _Creat
         answer = provider.call(
             one.method, method.plain(one.arguments()), interface=INTERFACE.name, idempotency_key=with_key
         )
-        if answer.ok and is_map(answer.value):
-            adopt(fleet, one.method, answer.value)
-        return answer
+        return _adopt(fleet, one, answer)
 
     first = made(key)
     if not first.ok:

@@ -14,9 +14,9 @@ from nomos_contracts.config.health import status_of
 from nomos_contracts.config.info import SEMVER
 from nomos_contracts.config.interface import INIT_CODES, HealthStatus
 from nomos_contracts.contract import Contract
-from nomos_contracts.faces import interface_in
+from nomos_contracts.faces import WireFace, interface_in
 from nomos_contracts.process.interface import initialised, running
-from nomos_contracts.provider import Answer, RunningProvider, Starter
+from nomos_contracts.provider import Answer, InterfaceProvider, RunningProvider, Starter
 from nomos_contracts.violation import NotApplicable, Violation, expect_code, expect_ok, shorten
 from nomos_proto.kinds import is_map
 
@@ -37,6 +37,17 @@ TURNS: Final = 4
 
 BESIDE: Final = 4
 """Calls that run beside Health."""
+
+
+def program_of(provider: InterfaceProvider) -> WireFace:
+    """Return *provider* as a program.
+
+    Raises:
+        NotApplicable: it is an object in this process.
+    """
+    if not isinstance(provider, WireFace):
+        raise NotApplicable("in this process there is no program around the methods")
+    return provider
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,14 @@ from nomos_contracts.compute.hostile import SECRET, hostile_spawns, secret_boots
 from nomos_contracts.compute.interface import INTERFACE, SpotOptions
 from nomos_contracts.compute.malformed import GATES, adopt, malformed
 from nomos_contracts.compute.refusals import refused_scripts, refused_spawns
-from nomos_contracts.config.secrets import spellings
 from nomos_contracts.faces import WireFace
-from nomos_contracts.provider import Answer, RunningProvider
+from nomos_contracts.provider import Answer
 from nomos_proto.kinds import is_map
 
 
 def shows(answer: Answer, secret: str) -> bool:
     """Whether a failure shows *secret*."""
     return secret in answer.message or secret in repr(answer.details)
-
-
-def log_that_shows(provider: RunningProvider, secret: str) -> tuple[str, str]:
-    """Return stream and line on which a process wrote *secret*, in whatever form; two empty texts where it did not."""
-    forms = tuple(spellings(secret))
-    for stream, data in (("stderr", provider.stderr()), ("stdout", provider.stdout())):
-        for line in data.decode(errors="replace").splitlines():
-            if any(form in line for form in forms):
-                return stream, line
-    return "", ""
 
 
 def secret_answers(fleet: Fleet) -> Iterator[Answer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Any
 from urllib.parse import unquote
@@ -245,11 +245,23 @@ def _expect_nowhere(
             raise Violation(f"{answer.method} says nothing of {what}", repr(said), answer)
     provider.stop()
     encoded = [form for canary in canaries for form in encodings(canary)] if whole else []
+
+    def shows(line: str) -> bool:
+        plain = any(_holds(line, canary) if whole else canary in line for canary in canaries)
+        return plain or any(form in line for form in encoded)
+
+    expect_no_line(provider, shows, what)
+
+
+def expect_no_line(provider: RunningProvider, shows: Callable[[str], bool], what: str) -> None:
+    """See that a process wrote no line on its streams for which *shows* holds.
+
+    Raises:
+        Violation: it did; the line shows *what*.
+    """
     for stream, data in (("stderr", provider.stderr()), ("stdout", provider.stdout())):
-        text = data.decode(errors="replace")
-        for line in text.splitlines():
-            plain = any(_holds(line, canary) if whole else canary in line for canary in canaries)
-            if plain or any(form in line for form in encoded):
+        for line in data.decode(errors="replace").splitlines():
+            if shows(line):
                 raise Violation(f"no log line with {what}", f"on {stream}: {line[:300]!r}", evidence={"stream": stream})
 
 

@@ -155,14 +155,24 @@ class _Growing(ServedInterface):
         return replace(found, interfaces=interfaces)
 
 
-class _Streaming(ServedInterface):
+class _Claiming(ServedInterface):
+    """Says the same of each function."""
+
+    claim: ClassVar[Mapping[str, Any]]
+
     def describe(self) -> ProviderInfo:
-        """Say of each function that it streams."""
+        """Say it."""
         found = super().describe()
-        streams = (
-            (one, tuple(replace(function, streaming=True) for function in one.functions)) for one in found.interfaces
-        )
-        return replace(found, interfaces=tuple(replace(one, functions=functions) for one, functions in streams))
+        claims = ((one, tuple(replace(each, **self.claim) for each in one.functions)) for one in found.interfaces)
+        return replace(found, interfaces=tuple(replace(one, functions=functions) for one, functions in claims))
+
+
+class _Streaming(_Claiming):
+    claim: ClassVar = {"streaming": True}
+
+
+class _Boasting(_Claiming):
+    claim: ClassVar = {"idempotent": True}
 
 
 class _Empty(ServedInterface):
@@ -239,14 +249,6 @@ class _Endless(_Closing):
         while context.is_active():
             threading.Event().wait(0.05)
         return iter(())
-
-
-class _Boasting(ServedInterface):
-    def describe(self) -> ProviderInfo:
-        """Say of each function that it is idempotent."""
-        found = super().describe()
-        safe = ((one, tuple(replace(each, idempotent=True) for each in one.functions)) for one in found.interfaces)
-        return replace(found, interfaces=tuple(replace(one, functions=functions) for one, functions in safe))
 
 
 @function_mutant(

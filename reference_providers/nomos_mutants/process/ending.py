@@ -86,24 +86,20 @@ class _Busy(Original):
     """Knows the calls that run."""
 
     calls: ClassVar[set[CallContext]] = set()
-    guard = threading.Lock()
 
     @classmethod
     def runs(cls) -> bool:
         """Whether one runs whose caller is still there."""
-        with cls.guard:
-            return not all(one.cancelled() for one in cls.calls)
+        return not all(one.cancelled() for one in tuple(cls.calls))
 
     def fetch(self, path: Sequence[str], *, context: CallContext) -> Any:
         """Note it."""
-        with self.guard:
-            self.calls.add(context)
+        self.calls.add(context)
         try:
             context.wait(0.02)
             return super().fetch(path, context=context)
         finally:
-            with self.guard:
-                self.calls.discard(context)
+            self.calls.discard(context)
 
 
 class _EndsWhenIdle(serve._Ending):  # noqa: SLF001 # as above
