@@ -56,8 +56,8 @@ RESERVED: Final = {"UID": "4711", "EUID": "4712"}
 """Variables that bash lets nobody set: whoever exports them there ends the script."""
 SHARED: Final = frozenset("PATH HOME IFS LANG LANGUAGE LC_ALL TERM SHELL USER LOGNAME TMPDIR PWD PS4 TZ".split())  # noqa: SIM905
 """Variables that a script sets for the programs that it runs."""
-LONG: Final = 70 * 1024
-"""More than fits into a buffer of 64 KiB."""
+LONG: Final = (70 * 1024, 200 * 1024)
+"""More than fits into a buffer of 64 KiB, and more than the 128 KiB that Linux takes as one argument or variable."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class ArrivalContract(Contract):
     def test_the_users_script_arrives_whole(self, nomos_provider: InterfaceProvider, nomos_scratch: Path) -> None:
         """Whatever its lines are: words that end heredocs, quotes, signs of all kinds, no line end or many at its end.
 
-        Control characters and a script of 70 KiB may be refused, and are not changed or cut.
+        Control characters and scripts of 70 and 200 KiB may be refused, and are not changed or cut.
         """
         plain = made(nomos_provider, bootstrap(init_script="true\n"))
         plan_of(plain)
@@ -164,11 +164,12 @@ class ArrivalContract(Contract):
         inside = [*dict.fromkeys(words), "'", '"', "`", "\\", "$x $(y) `z`", "'\\''", "%s\\n", "\ttab", "ü ∞", ""]
         inside += ["#!/bin/sh", "EOF "]
         lines = [line for word in inside for line in (word, f"touch {scratch}/out/canary-0")]
+        long = ("0123456789abcde\n" * (size // 16) for size in LONG)
         cases = (
             _Arrival(scratch / "out" / "words", "\n".join(lines), ""),
             _Arrival(scratch / "out" / "signs", "\n".join(SIGNS), "\n\n \t\n\n\n"),
             _Arrival(scratch / "out" / "controls", "\n".join(CONTROLS), "\n#\r\n", refusable=True),
-            _Arrival(scratch / "out" / "long", "0123456789abcde\n" * (LONG // 16), "\n", refusable=True),
+            *(_Arrival(scratch / "out" / f"long-{len(one)}", one, "\n", refusable=True) for one in long),
         )
         plans: list[Plan] = []
         taken: list[tuple[_Arrival, Answer]] = []

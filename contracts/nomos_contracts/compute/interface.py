@@ -138,7 +138,10 @@ class Provider(Protocol[TInstance_co, TSnapshot_co]):
         ...
 
     async def terminate(self, provider_id: str, region: str | None = None) -> None:
-        """Destroy an instance, in *region* or wherever it is; one that is terminated is left so, without an error."""
+        """Destroy an instance for good, in *region* or wherever it is; one that is gone is left so, without an error.
+
+        No other one comes in its place, and what it took of a limit or of the capacity is there again.
+        """
         ...
 
     async def list(self, filter: ListFilter | None = None) -> Iterable[TInstance_co]:  # noqa: A002 # as the seed says

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import Configured, code_of, fleet_of, told
+from nomos_contracts.compute.fleet import Configured, Fleet, code_of, fleet_of, shaped, told
 from nomos_contracts.compute.samples import ComputeSamples, Provocation
 from nomos_contracts.contract import Contract
 from nomos_contracts.faces import failure_details
@@ -51,9 +51,7 @@ def provoke(
             raise
         return Answer("making the provider", {"args": {}}, error.status, error.message, details=failure_details(error))
     with fleet_of(provider, samples, target, random) as fleet:
-        for _ in range(how.calls):
-            answer = _call(fleet.provider, how, fleet.options(**_changes(how)))
-            fleet.adopt(answer)
+        for answer in _answers(how, fleet):
             if answer.code != "OK":
                 return answer
     raise NeverFailedError(f"{how.calls} calls of {how.method} succeed")
@@ -65,8 +63,7 @@ def waits(
     """Provoke a failure again and again; return when, and for how many seconds it says to wait, while it says so."""
     seen: list[tuple[float, float]] = []
     with fleet_of(configured(how.config), samples, target, random) as fleet:
-        for _ in range(how.calls + LOOKS):
-            answer = fleet.adopt(_call(fleet.provider, how, fleet.options(**_changes(how))))
+        for answer in _answers(how, fleet, LOOKS):
             wait = answer.details.get("retry_after")
             if answer.code == "OK" and not seen:
                 continue
@@ -85,9 +82,22 @@ def shrinks(seen: Sequence[tuple[float, float]]) -> bool:
     return len(seen) == LOOKS and all(before - after > 100 * (then - now) for (now, before), (then, after) in pairs)
 
 
-def _changes(how: Provocation) -> dict[str, Any]:
-    given = {"spec": how.spec, "region": how.region, "snapshot_id": how.snapshot_id, "spot": how.spot}
-    return {key: value for key, value in given.items() if value is not None}
+def exhausted(how: Provocation, fleet: Fleet) -> list[str]:
+    """Spawn until that fails; return the ids of what came before, none where nothing failed."""
+    if how.method != "spawn":
+        return []
+    made: list[str] = []
+    for answer in _answers(how, fleet):
+        if not shaped(answer).ok:
+            return made
+        made.append(answer.value.id)
+    return []
+
+
+def _answers(how: Provocation, fleet: Fleet, further: int = 0) -> Iterator[Answer]:
+    """Yield the answers of its calls; what they make belongs to the fleet."""
+    for _ in range(how.calls + further):
+        yield fleet.adopt(_call(fleet.provider, how, fleet.options(**how.changes)))
 
 
 def _call(provider: InterfaceProvider, how: Provocation, options: Any) -> Answer:

@@ -25,6 +25,12 @@ class Provocation(BaseModel):
     calls: int = Field(default=8, ge=1, le=1000)
     """At most so many calls; the failure comes at one of them."""
 
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What is asked for otherwise than usual."""
+        given = {"spec": self.spec, "region": self.region, "snapshot_id": self.snapshot_id, "spot": self.spot}
+        return {key: value for key, value in given.items() if value is not None}
+
 
 class CodedProvocation(Provocation):
     """The same, with the code that comes of it."""

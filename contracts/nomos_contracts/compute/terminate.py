@@ -7,13 +7,15 @@ from dataclasses import replace
 from random import Random
 
 from nomos_contracts.clause import clause
-from nomos_contracts.compute.fleet import ENDED, Fleet, code_of, fleet_of, shaped, told, words
+from nomos_contracts.compute.fleet import ENDED, TAG, Configured, Fleet, code_of, fleet_of, shaped, told, words
 from nomos_contracts.compute.getting import near
-from nomos_contracts.compute.interface import InstanceStatus, ListFilter, ProviderInstance
+from nomos_contracts.compute.interface import InstanceStatus, ListFilter, ProviderInstance, SpawnOptions
+from nomos_contracts.compute.provoked import exhausted, provocations
 from nomos_contracts.compute.samples import ComputeSamples
+from nomos_contracts.compute.spot import ask, fulfilled, prices_of
 from nomos_contracts.contract import Contract
 from nomos_contracts.provider import Answer, InterfaceProvider, TargetFacts
-from nomos_contracts.violation import Violation, shorten
+from nomos_contracts.violation import NotApplicable, Violation, shorten
 
 AT_ONCE = 8
 
@@ -44,6 +46,19 @@ def expect_gone(fleet: Fleet, instance_id: str, when: str) -> None:
 
 def _last(fleet: Fleet) -> tuple[Answer, ...]:
     return tuple(fleet.provider.answers[-2:])
+
+
+def _spawns(fleet: Fleet, options: SpawnOptions) -> bool:
+    return fleet.try_spawn(options).ok
+
+
+def _of_a_request(fleet: Fleet) -> list[ProviderInstance]:
+    """Return an instance that came of a spot request, where the provider has such."""
+    if "spot" not in fleet.provider.capabilities:
+        return []
+    answer = ask(fleet, prices_of(fleet)[-1].price * 2)
+    found = fulfilled(fleet, answer.value.request_id, fleet.boot) if answer.ok else None
+    return [found] if found else []
 
 
 class TerminateContract(Contract):
@@ -188,3 +203,53 @@ class TerminateContract(Contract):
             if fleet.poll(fleet.settle, look) is not InstanceStatus.RUNNING:
                 seen = f"{words(fleet.get(one.id))} after {after}"
                 raise Violation(f"{one.id} still runs, nobody terminated it", seen, *_last(fleet))
+
+    @clause("CMP-TERM-007")
+    def test_brings_no_other_instance_in_its_place(
+        self,
+        nomos_provider: InterfaceProvider,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """Neither for a usual instance nor, with the flag `spot`, for one of a request, as groups of a vendor do."""
+        with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
+            made = [fleet.spawn(), *_of_a_request(fleet)]
+            fleet.run_all(made)
+            gone = {one.id for one in made} | fleet.known
+            requests = {one.spot_request_id for one in made if one.spot_request_id}
+            for one in made:
+                fleet.end(one.id)
+
+            def successor() -> ProviderInstance | None:
+                alike = [*fleet.shown(ListFilter(tags={TAG: fleet.mark}))]
+                alike += [one for one in fleet.shown() if one.spot_request_id in requests]
+                return next((one for one in alike if one.id not in gone and one.status not in ENDED), None)
+
+            if back := fleet.poll(min(LATER, fleet.settle), successor):
+                fleet.own(back.id)
+                asked = f"nothing in the place of {shorten([one.id for one in made])}, which were terminated"
+                raise Violation(asked, words(back), *_last(fleet))
+
+    @clause("CMP-TERM-008")
+    def test_gives_back_what_the_instance_took(
+        self,
+        nomos_configured: Configured,
+        nomos_samples: ComputeSamples,
+        nomos_target: TargetFacts,
+        nomos_random: Random,
+    ) -> None:
+        """By the samples `quota` and `capacity`: where spawn fails after some instances, it succeeds without one."""
+        tried = False
+        for how in provocations(nomos_samples, "quota", "capacity"):
+            with fleet_of(nomos_configured(how.config), nomos_samples, nomos_target, nomos_random) as fleet:
+                made = exhausted(how, fleet)
+                if not made:
+                    continue
+                tried = True
+                fleet.end(made[0])
+                if not fleet.poll(fleet.settle, _spawns, fleet, fleet.options(**how.changes)):
+                    last = fleet.provider.answers[-1]
+                    raise Violation(f"a spawn within {fleet.settle:g} s after {made[0]} is gone", told(last), last)
+        if not tried:
+            raise NotApplicable("neither `quota` nor `capacity` lets an instance be made before it fails")

@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from nomos_contracts.clause import clause
 from nomos_contracts.config.documents import asked, told
 from nomos_contracts.config.interface import HealthStatus
-from nomos_contracts.config.probes import CALLERS, at_once, plain_samples
+from nomos_contracts.config.probes import CALLERS, at_once, gives, plain_samples
 from nomos_contracts.config.samples import ConfigSamples, Segments
 from nomos_contracts.contract import Contract
 from nomos_contracts.process.interface import initialised, running
@@ -53,11 +53,7 @@ class HealthContract(Contract):
     @clause("CFG-HEALTH-002")
     def test_says_ok_when_operational(self, nomos_provider: RunningProvider, nomos_target: TargetFacts) -> None:
         """STATUS_STARTING may come first, for as long as a provider may take to start."""
-        end = time.monotonic() + nomos_target.limits.get("announce", 5.0)
-        answer = nomos_provider.health()
-        while status_of(answer, "after Init") == HealthStatus.STARTING and time.monotonic() < end:
-            time.sleep(0.02)
-            answer = nomos_provider.health()
+        answer = _after_starting(nomos_provider, nomos_target.limits.get("announce", 5.0))
         if status_of(answer, "after Init") != HealthStatus.OK:
             raise Violation("Health of a provider that is fully operational says STATUS_OK", answer.summary, answer)
 
@@ -90,20 +86,32 @@ class HealthContract(Contract):
 
     @clause("CFG-HEALTH-005")
     def test_says_degraded_when_a_part_does_not_work(
-        self, nomos_fresh: RunningProvider, nomos_samples: ConfigSamples, nomos_target: TargetFacts
+        self,
+        nomos_fresh: RunningProvider,
+        nomos_spawn: Starter,
+        nomos_samples: ConfigSamples,
+        nomos_target: TargetFacts,
     ) -> None:
-        """STATUS_STARTING may come first here too."""
+        """Under the first configuration of a process, and under a later one where it takes such.
+
+        STATUS_STARTING may come first here too.
+        """
         if nomos_samples.degraded is None:
             raise NotApplicable("no sample `degraded`")
-        expect_ok(nomos_fresh.init(nomos_samples.degraded.config), "the sample `degraded`")
-        end = time.monotonic() + nomos_target.limits.get("announce", 5.0)
-        answer = nomos_fresh.health()
-        while status_of(answer, "when degraded") == HealthStatus.STARTING and time.monotonic() < end:
-            time.sleep(0.02)
-            answer = nomos_fresh.health()
-        for said in (answer, nomos_fresh.health()):
-            if status_of(said, "when degraded") != HealthStatus.DEGRADED:
-                raise Violation("STATUS_DEGRADED under the sample `degraded`", said.summary, said)
+        within, config = nomos_target.limits.get("announce", 5.0), nomos_samples.degraded.config
+        expect_ok(nomos_fresh.init(config), "the sample `degraded`")
+        for said in (_after_starting(nomos_fresh, within), nomos_fresh.health()):
+            _expect_degraded(said, "under the sample `degraded`")
+        other = nomos_samples.other_config
+        if other is None:
+            return
+        second = initialised(running(nomos_spawn()))
+        # It may refuse a second configuration, and it may accept it and keep the first one.
+        if not second.init(other.config).ok or not gives(second.fetch(other.path), other.value):
+            return
+        _after_starting(second, within)  # one that keeps what its first Health found keeps that it was well
+        if second.init(config).ok:
+            _expect_degraded(_after_starting(second, within), "when it was well before another Init")
 
     @clause("CFG-HEALTH-006")
     def test_says_starting_during_a_long_init(self, nomos_fresh: RunningProvider) -> None:
@@ -218,6 +226,21 @@ def _beside(provider: RunningProvider, paths: Sequence[Segments]) -> tuple[list[
     for call in slow:
         call.cancel()
     return pings, over
+
+
+def _after_starting(provider: RunningProvider, within: float) -> Answer:
+    """Return the first Health that does not say STATUS_STARTING, or the last one *within* so many seconds."""
+    end = time.monotonic() + within
+    answer = provider.health()
+    while status_of(answer, "after Init") == HealthStatus.STARTING and time.monotonic() < end:
+        time.sleep(0.02)
+        answer = provider.health()
+    return answer
+
+
+def _expect_degraded(answer: Answer, when: str) -> None:
+    if status_of(answer, "when degraded") != HealthStatus.DEGRADED:
+        raise Violation(f"STATUS_DEGRADED {when}", answer.summary, answer)
 
 
 def status_of(answer: Answer, when: str) -> str:

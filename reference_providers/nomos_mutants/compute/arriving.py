@@ -270,6 +270,15 @@ class Cut(_Rewritten):
         return content.encode()[:65536].decode(errors="ignore")
 
 
+@mutant("CMP-BOOT-009", "argument", defect="the user's script is one argument of a shell, which takes 128 KiB")
+class AsArgument(Written):
+    """Runs it by `sh -c`."""
+
+    def after(self, content: str, cfg: BootstrapConfig) -> str:
+        """Run it so."""
+        return content.replace("sh ./init.sh\n", 'sh -c "$(cat ./init.sh)"\n')
+
+
 class _Named(Written):
     """Gives the user's script variables whose names it takes for names."""
 

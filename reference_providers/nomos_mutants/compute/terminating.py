@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from nomos_contracts.compute.interface import (
     InstanceStatus,
@@ -12,6 +12,7 @@ from nomos_contracts.compute.interface import (
     ProviderInstance,
 )
 from nomos_mutants.compute.original import Original, mutant
+from nomos_reference.compute.cloud import Machine, MemoryCloud, Order, VendorError
 from nomos_reference.compute.errors import mapped
 
 
@@ -163,3 +164,102 @@ class EndsByBeginning(Original):
                 if one.id.startswith(provider_id):
                     await super().terminate(one.id)
         await super().terminate(provider_id, region)
+
+
+class _Group(MemoryCloud):
+    """Keeps as many machines as were asked for."""
+
+    def terminate(self, machine_id: str) -> None:
+        """Make another one in the place of one that ran."""
+        found = self.peek(machine_id)
+        ran = found is not None and found.status(self.now, self.settings) is InstanceStatus.RUNNING
+        super().terminate(machine_id)
+        if ran:
+            made = self.copy(machine_id)
+            made.terminated, made.token, made.created = None, None, self.now
+
+
+@mutant("CMP-TERM-007", defect="a group makes another instance in the place of one that was terminated")
+class Healed(Original):
+    """Spawns groups of one."""
+
+    cloud_type = _Group
+
+
+class _Persistent(MemoryCloud):
+    """Fulfils a request for as long as it is open."""
+
+    def terminate(self, machine_id: str) -> None:
+        """Open the request again."""
+        super().terminate(machine_id)
+        for wish in self._wishes.values():
+            if wish.machine == machine_id:
+                wish.machine, wish.created = None, self.now
+
+
+@mutant("CMP-TERM-007", "spot", defect="a spot request brings another instance once its first one is terminated")
+class ComesAgain(Original):
+    """Asks for persistent requests."""
+
+    cloud_type = _Persistent
+
+
+class _CountsEver(MemoryCloud):
+    """Has a counter that goes up."""
+
+    _taken: ClassVar[Mapping[str, str]] = {"quota": "InstanceLimitExceeded"}
+
+    def create(self, order: Order) -> Machine:
+        """Count what has ended too."""
+        for name, code in self._taken.items():
+            limit = getattr(self.settings, name)
+            if limit is not None and self.made_for(order.token) is None and self.taken() >= limit:
+                self.refused()
+                raise VendorError(code, "there is no room for another instance")
+        return super().create(order)
+
+    def taken(self) -> int:
+        """Count all that were ever made."""
+        return len(self._machines)
+
+    def refused(self) -> None:
+        """Do nothing about it."""
+
+
+@mutant("CMP-TERM-008", defect="what is terminated counts against the account's limit for ever")
+class CountsEver(Original):
+    """Counts up and never down."""
+
+    cloud_type = _CountsEver
+
+
+class _PlacesEver(_CountsEver):
+    _taken: ClassVar = {"capacity": "InsufficientInstanceCapacity"}
+
+
+@mutant("CMP-TERM-008", "places", defect="the place of a terminated instance stays taken")
+class PlacesEver(Original):
+    """Never clears a place."""
+
+    cloud_type = _PlacesEver
+
+
+class _CountsFailed(_CountsEver):
+    """Takes a place before it knows whether it gets a machine."""
+
+    _failed = 0
+
+    def taken(self) -> int:
+        """Count what lives and what failed."""
+        return len(self._live()) + self._failed
+
+    def refused(self) -> None:
+        """Keep its place."""
+        self._failed += 1
+
+
+@mutant("CMP-TERM-008", "failed", defect="a spawn that failed counts against the account's limit")
+class CountsFailed(Original):
+    """Does not give back what it took for a failure."""
+
+    cloud_type = _CountsFailed

@@ -191,6 +191,19 @@ class AlwaysOk(_Well):
         return Health(HealthStatus.OK) if self.ready else health
 
 
+@mutant("CFG-HEALTH-005", "first", defect="it says for ever what it found at its first Health after a good Init")
+class FirstStatus(_Well):
+    """Looks once."""
+
+    _found: Health | None = None
+
+    def changed(self, health: Health) -> Health:
+        """Say what was found first."""
+        if self.ready and self._found is None:
+            self._found = health
+        return self._found or health
+
+
 @mutant("CFG-HEALTH-006", defect="during a long Init it says STATUS_OK")
 class WellDuringInit(_Well):
     """Takes long for Init when somebody looks on, and says that all is well."""
