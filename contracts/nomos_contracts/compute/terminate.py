@@ -216,13 +216,15 @@ class TerminateContract(Contract):
         with fleet_of(nomos_provider, nomos_samples, nomos_target, nomos_random) as fleet:
             made = [fleet.spawn(), *_of_a_request(fleet)]
             fleet.run_all(made)
-            gone = {one.id for one in made} | fleet.known
+            # An instance of the request that does not say so is CMP-SPOT-001's matter, however late it comes.
+            gone = {one.id for one in [*made, *fleet.shown()]} | fleet.known
             requests = {one.spot_request_id for one in made if one.spot_request_id}
             for one in made:
                 fleet.end(one.id)
 
             def successor() -> ProviderInstance | None:
-                alike = [*fleet.shown(ListFilter(tags={TAG: fleet.mark}))]
+                tagged = fleet.shown(ListFilter(tags={TAG: fleet.mark}))
+                alike = [one for one in tagged if not (one.is_spot or one.spot_request_id)]
                 alike += [one for one in fleet.shown() if one.spot_request_id in requests]
                 return next((one for one in alike if one.id not in gone and one.status not in ENDED), None)
 
