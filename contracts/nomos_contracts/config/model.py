@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
+from nomos_contracts.config.interface import INIT_CODES, HealthStatus
 from nomos_contracts.config.probes import gives
 from nomos_contracts.config.samples import ConfigSamples
 from nomos_contracts.provider import Answer
@@ -20,11 +21,6 @@ from nomos_contracts.schedule import Disagreement, Step
 from nomos_contracts.violation import same, shorten
 
 Segments = tuple[str, ...]
-
-INIT_REFUSALS = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "UNAVAILABLE", "PERMISSION_DENIED")
-"""Codes with which Init may refuse (row C4)."""
-
-STATUSES = ("STATUS_UNSPECIFIED", "STATUS_OK", "STATUS_DEGRADED", "STATUS_STARTING")
 
 
 class State(Enum):
@@ -186,14 +182,14 @@ class ConfigModel:
     def _first_empty(self, world: World) -> Iterable[Allowed]:
         if self.samples.required_keys:
             return (_code(("INVALID_ARGUMENT",), world),)
-        return (_code(("OK",), world.to(State.OWN)), _code(INIT_REFUSALS, world))
+        return (_code(("OK",), world.to(State.OWN)), _code(INIT_CODES, world))
 
     def _second_empty(self, world: World) -> Iterable[Allowed]:
         choice = world.by_habit(
             "a second Init with an empty configuration",
             {"is ignored": None, "replaces": State.OWN, "clears": State.NEW},
         )
-        return (_code(("OK",), *choice), _code(INIT_REFUSALS, *self._refused(world)))
+        return (_code(("OK",), *choice), _code(INIT_CODES, *self._refused(world)))
 
     def _bad(self, world: World, *, first: bool) -> Iterable[Allowed]:
         if first:
@@ -267,11 +263,11 @@ class ConfigModel:
 
         if world.state is State.NEW:
             # An error before Init stops today's command line only; the clause about that says so.
-            return (status(*STATUSES, then=world), _code(("INTERNAL", "FAILED_PRECONDITION"), world))
+            return (status(*HealthStatus, then=world), _code(("INTERNAL", "FAILED_PRECONDITION"), world))
         if world.state is not State.GOOD:
-            return (status(*STATUSES, then=world),)
-        ready = status("STATUS_OK", then=replace(world, ready=True))
-        return (ready,) if world.ready else (ready, status("STATUS_STARTING", then=world))
+            return (status(*HealthStatus, then=world),)
+        ready = status(HealthStatus.OK, then=replace(world, ready=True))
+        return (ready,) if world.ready else (ready, status(HealthStatus.STARTING, then=world))
 
     def _info(self, answer: Answer) -> Disagreement | None:
         if all(world.state is State.DOWN for world in self._worlds):
