@@ -44,16 +44,20 @@ OTHER_USER_DATA: Final = (
 """How user data begins that cloud-init takes and this module does not read."""
 ENCODINGS: Final = frozenset({"b64", "base64", "gz+b64", "gz+base64", "gz", "gzip", "text/plain"})
 MERGED: Final = 10_000
-"""Keys of one map after `<<`: by merging maps of merged maps a short text makes more than a machine can hold."""
+"""Keys that `<<` may bring into all maps together: a short text of merged maps makes more than a machine can hold."""
 
 
 class _Loader(yaml.SafeLoader):
     """The loader of cloud-init, with a bound on what merging makes."""
 
+    _merged = 0
+
     def flatten_mapping(self, node: Any) -> None:
         """Merge, one level at a time."""
+        own = sum(key.tag != "tag:yaml.org,2002:merge" for key, _ in node.value)
         super().flatten_mapping(node)
-        if len(node.value) > MERGED:
+        self._merged += len(node.value) - own
+        if self._merged > MERGED:
             raise yaml.YAMLError("its merged maps are too large")
 
 

@@ -22,6 +22,10 @@ from nomos_reference.config.limits import Budget
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = object()
+_PARSER_DEPTH = 999
+"""Levels that each parser takes; libyaml refuses more from 0.2.6 on."""
+
+_PARSER_REFUSES = "exceeded maximum nesting depth"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS: Mapping[str, Iterable[tuple[str, Any]]] = cast("Any", yaml.SafeLoader).yaml_implicit_resolvers
 
@@ -59,6 +63,9 @@ def parse(text: str, name: str, budget: Budget) -> Any:
     try:
         return _Builder(name, budget).build(text)
     except yaml.MarkedYAMLError as error:
+        if error.problem == _PARSER_REFUSES:
+            # The parser looks ahead of its events, so its limit comes before the builder has counted to its own.
+            budget.check_depth(_PARSER_DEPTH + 1)
         mark = error.problem_mark
         # The text of the error quotes the document.
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""

@@ -127,9 +127,14 @@ def test_aliases_count_for_the_depth_too() -> None:
     assert refused(yaml, text, depth=5)[0] == "RESOURCE_EXHAUSTED"
 
 
-def test_yaml_nested_ten_thousand_levels_deep_is_a_limit_and_no_crash() -> None:
-    status, message = refused(yaml, "[" * 10_000 + "]" * 10_000)
-    assert (status, "max_depth" in message) == ("RESOURCE_EXHAUSTED", True)
+@pytest.mark.parametrize("levels", [501, 998, 999, 1_000, 1_001, 10_000])
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ("{a: ", "}"), ("- ", "")])
+@pytest.mark.parametrize("depth", [100, 500])
+def test_yaml_nested_thousands_of_levels_deep_is_a_limit_and_no_crash(
+    levels: int, opened: str, closed: str, depth: int
+) -> None:
+    status, message = refused(yaml, opened * levels + "1" + closed * levels, depth=depth)
+    assert (status, message) == ("RESOURCE_EXHAUSTED", f"the source is nested deeper than {depth} levels (max_depth)")
 
 
 @pytest.mark.parametrize(
